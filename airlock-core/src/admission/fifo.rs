@@ -1,0 +1,23 @@
+use super::{Admission, Pick, Rank};
+use crate::Entrant;
+
+/// First come, first served.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fifo;
+
+impl Fifo {
+    /// First come, first served.
+    pub fn new() -> Self {
+        Fifo
+    }
+}
+
+impl Admission for Fifo {
+    fn rank(&self, _: &Entrant<'_>) -> Rank {
+        Rank::arrival()
+    }
+
+    fn pick(&self) -> Pick {
+        Pick::Head
+    }
+}

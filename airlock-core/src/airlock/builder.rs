@@ -1,0 +1,134 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Airlock, Inner};
+use crate::admission::{Admission, Fifo};
+use crate::error::ConfigError;
+use crate::gate::{OnReentry, Spec};
+use crate::line::Line;
+use crate::name::{self, What};
+use crate::observer::{Observer, Observers};
+use crate::seal::Seal;
+use crate::store::{MemoryStore, Store};
+
+/// How many tickets one step reclaims and promotes before it lets others have the gate.
+const STEP_BOUND: u32 = 64;
+
+/// Configures an [`Airlock`].
+#[must_use = "nothing is configured until `build()` is called"]
+pub struct Builder {
+    name: String,
+    seal: Option<Seal>,
+    admission: Arc<dyn Admission>,
+    line: Line,
+    on_reentry: OnReentry,
+    store: Arc<dyn Store>,
+    store_timeout: Duration,
+    observers: Vec<Arc<dyn Observer>>,
+}
+
+impl Builder {
+    pub(super) fn new(name: String) -> Self {
+        Builder {
+            name,
+            seal: None,
+            admission: Arc::new(Fifo),
+            line: Line::new(),
+            on_reentry: OnReentry::Refuse,
+            store: Arc::new(MemoryStore::new()),
+            store_timeout: Duration::from_secs(1),
+            observers: Vec::new(),
+        }
+    }
+
+    /// How capacity is enforced. There is no default.
+    pub fn seal(mut self, seal: Seal) -> Self {
+        self.seal = Some(seal);
+        self
+    }
+
+    /// Who goes next. First come, first served by default.
+    pub fn admission(mut self, admission: impl Admission) -> Self {
+        self.admission = Arc::new(admission);
+        self
+    }
+
+    /// How people wait: 10,000 places by default, see [`Line::new`].
+    pub fn line(mut self, line: Line) -> Self {
+        self.line = line;
+        self
+    }
+
+    /// What happens when an identity that is inside enters again. It is refused by default.
+    pub fn on_reentry(mut self, on_reentry: OnReentry) -> Self {
+        self.on_reentry = on_reentry;
+        self
+    }
+
+    /// Where it is decided. A [`MemoryStore`] of its own by default.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Arc::new(store);
+        self
+    }
+
+    /// How long one call of the store may take before it counts as unavailable: 1 s by default. The memory store
+    /// never takes any time.
+    pub fn store_timeout(mut self, timeout: Duration) -> Self {
+        self.store_timeout = timeout;
+        self
+    }
+
+    /// Has this observer told of every transition, besides those added before.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// Checks the whole configuration. Does no I/O and starts nothing.
+    ///
+    /// # Errors
+    ///
+    /// The first option that cannot work, by name.
+    pub fn build(self) -> Result<Airlock, ConfigError> {
+        name::check(What::Airlock, &self.name).map_err(|error| ConfigError::new("name", error.to_string()))?;
+        let seal = self.seal.ok_or_else(|| {
+            ConfigError::new("seal", "there is none; say how many may be inside, for example `Seal::semaphore(10)`")
+        })?;
+        self.admission.check()?;
+        if self.store_timeout.is_zero() {
+            return Err(ConfigError::new("store_timeout", "it is zero: no store could answer in time"));
+        }
+        let spec = Spec {
+            name: self.name.into(),
+            limit: seal.limit(),
+            ttl: seal.checked_ttl()?,
+            max_hold: seal.checked_max_hold()?,
+            pick: self.admission.pick(),
+            line: self.line.checked()?,
+            on_reentry: self.on_reentry,
+            step_bound: STEP_BOUND,
+            guarded: false,
+        };
+        let observers = Observers::new(spec.name.clone(), self.observers);
+        let gates = self.store.open(&spec, &observers)?;
+        Ok(Airlock(Arc::new(Inner {
+            spec,
+            needs_tokens: gates.needs_tokens(),
+            gates,
+            admission: self.admission,
+            store_timeout: self.store_timeout,
+        })))
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("name", &self.name)
+            .field("seal", &self.seal)
+            .field("admission", &self.admission)
+            .field("line", &self.line)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,423 @@
+//! The airlock itself: what the rest of a program talks to.
+
+mod builder;
+mod entering;
+mod standing;
+mod work;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub use builder::Builder;
+pub use entering::{Acquire, Entering, Started, TryEnter};
+pub use standing::{Entered, Offer, Place, Standing, Ticket};
+
+use crate::admission::Admission;
+use crate::entrant::Entrant;
+use crate::error::{Error, InvalidEntrant, LeaseLost, Reason, Refusal, StoreError};
+use crate::gate::{Answer, Enter, Inspection, Key, Micros, NEVER, Outcome, Page, Spec, Stay, Verb, Whom};
+use crate::permit::Permit;
+use crate::seal::micros;
+use crate::store::{Command, Gates, Lease, Survey};
+use crate::token::{Secret, Token};
+
+/// A named limit on how many may be inside at once, with a line for everybody else.
+///
+/// Cheap to clone; clones are the same airlock. See the [crate documentation](crate) for an example.
+#[derive(Clone)]
+pub struct Airlock(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) spec: Spec,
+    pub(crate) gates: Arc<dyn Gates>,
+    needs_tokens: bool,
+    admission: Arc<dyn Admission>,
+    store_timeout: Duration,
+}
+
+impl Airlock {
+    /// Starts to configure an airlock of that name: 1 to 512 bytes, no control characters.
+    pub fn builder(name: impl Into<String>) -> Builder {
+        Builder::new(name.into())
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0.spec.name
+    }
+
+    /// Asks for a permit and does not wait for one.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use airlock_core::{Airlock, Seal};
+    /// # let airlock = Airlock::builder("reports").seal(Seal::lock()).build()?;
+    /// match airlock.try_enter("daily").await {
+    ///     Ok(permit) => println!("working, number {}", permit.fence()),
+    ///     Err(error) if error.is_busy() => println!("somebody else is at it"),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Refused, unavailable or invalid, see [`Error`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives back whatever was granted.
+    pub fn try_enter<'a>(&self, entrant: impl Into<Entrant<'a>>) -> TryEnter<'a> {
+        TryEnter::new(self.clone(), entrant.into())
+    }
+
+    /// Waits in line for a permit, for as long as it takes or up to [`timeout`](Acquire::timeout).
+    ///
+    /// # Errors
+    ///
+    /// Refused (the line is full, the time is over, …), unavailable or invalid, see [`Error`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the line, or gives back what was granted in that very moment.
+    ///
+    /// # Fairness
+    ///
+    /// The admission strategy decides; a newcomer never overtakes whoever would be picked before it.
+    pub fn acquire<'a>(&self, entrant: impl Into<Entrant<'a>>) -> Acquire<'a> {
+        Acquire::new(self.clone(), entrant.into())
+    }
+
+    /// Enters, or takes a place in line and comes back with it: for those who are not waiting on a connection.
+    ///
+    /// The place is kept by asking for it: [`poll`](Airlock::poll) at least once per presence, then
+    /// [`claim`](Airlock::claim) what is offered.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use airlock_core::{Airlock, Entered, Entrant, Seal, Standing};
+    /// # let airlock = Airlock::builder("desk").seal(Seal::lock()).build()?;
+    /// let inside = airlock.try_enter("desk").await?;
+    /// let Entered::Queued(ticket) = airlock.enter(Entrant::new("desk").identity("ada")).await? else { panic!() };
+    /// assert_eq!(ticket.place.position, 1);
+    ///
+    /// drop(inside);
+    /// let Standing::Offered(offer) = airlock.poll(&ticket.token).await? else { panic!() };
+    /// let permit = airlock.claim(&ticket.token, offer.nonce).await?;
+    /// # drop(permit);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Refused, unavailable or invalid, see [`Error`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up whatever was granted; nothing is left behind.
+    pub async fn enter<'a>(&self, entrant: impl Into<Entrant<'a>>) -> Result<Entered, Error> {
+        let entrant = entrant.into();
+        let token = Token::new(entrant.resource.as_ref().into(), Secret::random());
+        let verb = self.enter_verb(&entrant, Some(Key::Token(token.secret())), Stay::Away)?;
+        let doubt = GiveUpOnDrop { airlock: self, token: Some(&token) };
+        let answer = self.ask(Command::new(&entrant.resource, verb)).await?;
+        doubt.settle();
+        match answer.outcome {
+            Outcome::Admitted(grant) => {
+                Ok(Entered::Admitted(Permit::new(self.clone(), Lease::Token(token), &grant, Duration::ZERO)))
+            }
+            Outcome::Queued(place) => Ok(Entered::Queued(Ticket { token, place: Place::new(&place) })),
+            other => Err(self.refusal(other)),
+        }
+    }
+
+    /// How things stand with a place in line. Counts as presence.
+    ///
+    /// # Errors
+    ///
+    /// Unavailable.
+    pub async fn poll(&self, token: &Token) -> Result<Standing, Error> {
+        let key = Key::Token(token.secret());
+        Ok(Standing::of(self.ask(Command::new(token.resource(), Verb::Poll { key })).await?))
+    }
+
+    /// The place in line, without counting as presence; none when it is not in line.
+    ///
+    /// # Errors
+    ///
+    /// Unavailable.
+    pub async fn position(&self, token: &Token) -> Result<Option<Place>, Error> {
+        let key = Key::Token(token.secret());
+        match self.ask(Command::new(token.resource(), Verb::Look { key })).await?.outcome {
+            Outcome::Queued(place) => Ok(Some(Place::new(&place))),
+            _ => Ok(None),
+        }
+    }
+
+    /// Takes up an offer. Doing it again with the same nonce has the same answer.
+    ///
+    /// # Errors
+    ///
+    /// Refused as [missed](Reason::Missed) when the offer is gone or the nonce is another one; unavailable.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future may leave the offer claimed: claim again, or the lease ends at its deadline.
+    pub async fn claim(&self, token: &Token, nonce: u64) -> Result<Permit, Error> {
+        let key = Key::Token(token.secret());
+        let answer = self.ask(Command::new(token.resource(), Verb::Claim { key, nonce })).await?;
+        match answer.outcome {
+            Outcome::Admitted(grant) => {
+                Ok(Permit::new(self.clone(), Lease::Token(token.clone()), &grant, Duration::ZERO))
+            }
+            other => Err(self.refusal(other)),
+        }
+    }
+
+    /// Leaves the line, or declines an offer. Answers whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// Unavailable.
+    pub async fn leave(&self, token: &Token) -> Result<bool, Error> {
+        Ok(matches!(self.give_up(token).await?, Outcome::Left | Outcome::Released))
+    }
+
+    /// Releases a lease by its token.
+    ///
+    /// # Errors
+    ///
+    /// Lost when nothing is held under it any more; unavailable.
+    pub async fn release(&self, token: &Token) -> Result<(), Error> {
+        match self.give_up(token).await? {
+            Outcome::Released | Outcome::Left => Ok(()),
+            _ => Err(LeaseLost { ending: None }.into()),
+        }
+    }
+
+    /// Extends a lease by its token, by the seal's ttl from now. Never shortens it. Answers when it ends now.
+    ///
+    /// # Errors
+    ///
+    /// Lost when there is no such lease any more, which it stays; unavailable.
+    pub async fn renew(&self, token: &Token) -> Result<SystemTime, Error> {
+        self.renew_lease(&Lease::Token(token.clone()), None).await.map(|until| time_of(until.min(NEVER - 1)))
+    }
+
+    /// Takes over a lease that was [detached](Permit::detach), here or in another process: the permit that comes
+    /// back guards it again.
+    ///
+    /// # Errors
+    ///
+    /// Lost when the lease is over; unavailable.
+    pub async fn restore(&self, token: &Token) -> Result<Permit, Error> {
+        let key = Key::Token(token.secret());
+        match self.ask(Command::new(token.resource(), Verb::Restore { key })).await?.outcome {
+            Outcome::Admitted(grant) => {
+                Ok(Permit::new(self.clone(), Lease::Token(token.clone()), &grant, Duration::ZERO))
+            }
+            _ => Err(LeaseLost { ending: None }.into()),
+        }
+    }
+
+    /// Who is inside and who waits: the first hundred of each.
+    ///
+    /// # Errors
+    ///
+    /// Unavailable, or invalid when the resource is no valid name.
+    pub async fn inspect(&self, resource: &str) -> Result<Inspection, Error> {
+        self.inspect_page(resource, Page { offset: 0, count: 100 }).await
+    }
+
+    /// A page of who is inside and who waits.
+    ///
+    /// # Errors
+    ///
+    /// Unavailable, or invalid when the resource is no valid name.
+    pub async fn inspect_page(&self, resource: &str, page: Page) -> Result<Inspection, Error> {
+        match self.operate(resource, Verb::Inspect { page }).await? {
+            Outcome::Seen(inspection) => Ok(*inspection),
+            _ => Ok(Inspection::default()),
+        }
+    }
+
+    /// Resources in use, busiest first.
+    ///
+    /// # Errors
+    ///
+    /// Unavailable.
+    pub async fn survey(&self, offset: usize, count: usize) -> Result<Survey, Error> {
+        Ok(self.within_timeout(self.0.gates.survey(offset, count)).await?)
+    }
+
+    /// Overrides the limit of one resource, or with `None` returns to the configured one. Raising it lets
+    /// waiters in at once; lowering it puts nobody out. 0 lets nobody in.
+    ///
+    /// # Errors
+    ///
+    /// Unavailable, or invalid when the resource is no valid name.
+    pub async fn resize(&self, resource: &str, limit: Option<u32>) -> Result<(), Error> {
+        self.operate(resource, Verb::Resize { limit }).await.map(|_| ())
+    }
+
+    /// Puts somebody out, from inside or from the line. Answers whether there was somebody.
+    ///
+    /// # Errors
+    ///
+    /// Unavailable, or invalid when the resource is no valid name.
+    pub async fn evict(&self, resource: &str, whom: Whom<'_>) -> Result<bool, Error> {
+        Ok(matches!(self.operate(resource, Verb::Evict { whom }).await?, Outcome::Done))
+    }
+
+    /// Shuts this process's part of the airlock down: newcomers and waiters are refused as
+    /// [shutting down](Reason::ShuttingDown), holders may finish for `grace`, and what they hold then is handed
+    /// back, which they notice by [`Permit::lost`]. Answers how many that were. Places and leases that nobody in
+    /// this process guards are left alone. There is no way back.
+    ///
+    /// # Errors
+    ///
+    /// Unavailable.
+    pub async fn shutdown(&self, grace: Duration) -> Result<usize, Error> {
+        Ok(self.0.gates.close(grace).await?)
+    }
+}
+
+impl Airlock {
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    fn enter_verb<'c>(
+        &self,
+        entrant: &'c Entrant<'_>,
+        key: Option<Key<'c>>,
+        stay: Stay,
+    ) -> Result<Verb<'c>, InvalidEntrant> {
+        entrant.check(self.0.spec.limit)?;
+        let rank = self.0.admission.rank(entrant);
+        if !rank.is_finite() {
+            return Err(InvalidEntrant::score());
+        }
+        Ok(Verb::Enter(Enter {
+            key,
+            identity: entrant.identity.as_deref(),
+            group: entrant.group.as_deref(),
+            weight: entrant.weight,
+            score: rank.score,
+            per_second: rank.per_second,
+            stay,
+        }))
+    }
+
+    async fn ask(&self, command: Command<'_>) -> Result<Answer, StoreError> {
+        match self.0.gates.try_apply(&command) {
+            Some(answer) => Ok(answer),
+            None => self.within_timeout(self.0.gates.apply(command)).await,
+        }
+    }
+
+    async fn within_timeout<T>(
+        &self,
+        answer: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        match tokio::time::timeout(self.0.store_timeout, answer).await {
+            Ok(answer) => answer,
+            Err(_) => Err(StoreError::unknown(format!("it did not answer within {:?}", self.0.store_timeout))),
+        }
+    }
+
+    async fn operate(&self, resource: &str, verb: Verb<'_>) -> Result<Outcome, Error> {
+        crate::name::check(crate::name::What::Resource, resource).map_err(InvalidEntrant::from)?;
+        Ok(self.ask(Command::new(resource, verb)).await?.outcome)
+    }
+
+    async fn give_up(&self, token: &Token) -> Result<Outcome, Error> {
+        let verb = Verb::GiveUp { key: Key::Token(token.secret()), doubt: false };
+        Ok(self.ask(Command::new(token.resource(), verb)).await?.outcome)
+    }
+
+    pub(crate) async fn release_lease(&self, lease: &Lease) -> Result<(), Error> {
+        let (resource, key) = address(lease);
+        match self.ask(Command::new(resource, Verb::GiveUp { key, doubt: false })).await?.outcome {
+            Outcome::Released => Ok(()),
+            _ => Err(LeaseLost { ending: None }.into()),
+        }
+    }
+
+    pub(crate) async fn renew_lease(&self, lease: &Lease, ttl: Option<Duration>) -> Result<Micros, Error> {
+        let ttl = match ttl {
+            Some(ttl) => Some(micros(ttl).ok_or_else(InvalidEntrant::ttl)?),
+            None => None,
+        };
+        let (resource, key) = address(lease);
+        match self.ask(Command::new(resource, Verb::Renew { key, ttl })).await?.outcome {
+            Outcome::Renewed(until) => Ok(until),
+            _ => Err(LeaseLost { ending: None }.into()),
+        }
+    }
+
+    /// What an outcome that let nobody in is to its caller.
+    fn refusal(&self, outcome: Outcome) -> Error {
+        let reason = match outcome {
+            Outcome::Refused { reason, .. } => reason.into(),
+            Outcome::Over(ending) => ending.into(),
+            Outcome::Missed => Reason::Missed,
+            _ => Reason::Full,
+        };
+        Refusal::new(reason).into()
+    }
+}
+
+impl fmt::Debug for Airlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Airlock")
+            .field("name", &self.0.spec.name)
+            .field("limit", &self.0.spec.limit)
+            .field("admission", &self.0.admission)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Gives a token up with doubt if the command that carries it is abandoned, or fails without saying how.
+struct GiveUpOnDrop<'a> {
+    airlock: &'a Airlock,
+    token: Option<&'a Token>,
+}
+
+impl GiveUpOnDrop<'_> {
+    fn settle(mut self) {
+        self.token = None;
+    }
+}
+
+impl Drop for GiveUpOnDrop<'_> {
+    fn drop(&mut self) {
+        if let Some(token) = self.token {
+            self.airlock.0.gates.give_back(&Lease::Token(token.clone()), true);
+        }
+    }
+}
+
+fn address(lease: &Lease) -> (&str, Key<'static>) {
+    match lease {
+        Lease::Local(local) => ("", Key::Local(*local)),
+        Lease::Token(token) => (token.resource(), Key::Token(token.secret())),
+    }
+}
+
+pub(crate) fn time_of(at: Micros) -> SystemTime {
+    UNIX_EPOCH + Duration::from_micros(at)
+}
+
+const _: () = {
+    const fn is_shared<T: Send + Sync + Clone + 'static>() {}
+    is_shared::<Airlock>();
+    const fn is_sent<T: Send + 'static>() {}
+    is_sent::<Entering>();
+    is_sent::<Permit>();
+};

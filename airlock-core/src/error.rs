@@ -1,0 +1,329 @@
+//! What can go wrong, each thing a value of its own: busy is no error, and an error is not busy (G23).
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::gate::{Denial, Ending};
+use crate::name::InvalidName;
+
+/// Why there is no permit.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// A decision: not now, or not you. The store works.
+    Refused(Refusal),
+    /// The store could not be asked, or did not answer in time.
+    Unavailable(StoreError),
+    /// The call itself was wrong; nothing was asked.
+    Invalid(InvalidEntrant),
+    /// The lease is over, though its holder had not released it.
+    Lost(LeaseLost),
+}
+
+impl Error {
+    /// The refusal, if that is what it is.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Error::Refused(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// Whether somebody else has the room: asking again later makes sense, and nothing is broken.
+    pub fn is_busy(&self) -> bool {
+        use Reason::{Duplicate, Full, GroupLineFull, LineFull, TimedOut};
+        self.refusal()
+            .is_some_and(|refusal| matches!(refusal.reason, Full | TimedOut | LineFull | GroupLineFull | Duplicate))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Refused(refusal) => refusal.fmt(f),
+            Error::Unavailable(error) => write!(f, "the store cannot decide: {error}"),
+            Error::Invalid(error) => error.fmt(f),
+            Error::Lost(lost) => lost.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Unavailable(error) => Some(error),
+            Error::Invalid(error) => Some(error),
+            Error::Refused(_) | Error::Lost(_) => None,
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Error::Refused(refusal)
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Error::Unavailable(error)
+    }
+}
+
+impl From<InvalidEntrant> for Error {
+    fn from(error: InvalidEntrant) -> Self {
+        Error::Invalid(error)
+    }
+}
+
+impl From<LeaseLost> for Error {
+    fn from(lost: LeaseLost) -> Self {
+        Error::Lost(lost)
+    }
+}
+
+/// A decision not to let somebody in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// Why.
+    pub reason: Reason,
+    /// When asking again makes sense, where that is known.
+    pub retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    pub(crate) fn new(reason: Reason) -> Self {
+        Refusal { reason, retry_after: None }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)?;
+        match self.retry_after {
+            Some(after) => write!(f, "; try again in {after:?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why somebody was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// There is no room, and the caller did not want to wait, or nobody can.
+    Full,
+    /// The caller waited as long as it wanted to.
+    TimedOut,
+    /// The line is full.
+    LineFull,
+    /// This group's part of the line is full.
+    GroupLineFull,
+    /// This identity is already inside.
+    Duplicate,
+    /// This identity entered again elsewhere, and its place went over.
+    Superseded,
+    /// It is heavier than the limit in force.
+    TooHeavy,
+    /// The offer was not taken in time, or it was another one.
+    Missed,
+    /// It did not come back to ask while it waited.
+    Absent,
+    /// An operator put it out of the line.
+    Evicted,
+    /// This airlock is shutting down.
+    ShuttingDown,
+    /// The token was used before.
+    Spent,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::Full => "there is no room",
+            Reason::TimedOut => "there was no room in time",
+            Reason::LineFull => "the line is full",
+            Reason::GroupLineFull => "this group's part of the line is full",
+            Reason::Duplicate => "this identity is already inside",
+            Reason::Superseded => "this identity entered again elsewhere",
+            Reason::TooHeavy => "it is heavier than the limit",
+            Reason::Missed => "the offer is gone",
+            Reason::Absent => "it did not come back to ask",
+            Reason::Evicted => "an operator put it out of the line",
+            Reason::ShuttingDown => "this airlock is shutting down",
+            Reason::Spent => "this token was used before",
+        })
+    }
+}
+
+impl From<Denial> for Reason {
+    fn from(denial: Denial) -> Self {
+        match denial {
+            Denial::Full => Reason::Full,
+            Denial::LineFull => Reason::LineFull,
+            Denial::GroupLineFull => Reason::GroupLineFull,
+            Denial::Duplicate => Reason::Duplicate,
+            Denial::TooHeavy => Reason::TooHeavy,
+        }
+    }
+}
+
+impl From<Ending> for Reason {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Missed => Reason::Missed,
+            Ending::Absent => Reason::Absent,
+            Ending::Evicted => Reason::Evicted,
+            Ending::Superseded => Reason::Superseded,
+            Ending::TooHeavy => Reason::TooHeavy,
+            Ending::Closed => Reason::ShuttingDown,
+            Ending::Released | Ending::Left | Ending::Lapsed | Ending::Spent => Reason::Spent,
+        }
+    }
+}
+
+/// A call that was wrong whatever the state of the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidEntrant(Wrong);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wrong {
+    Name(InvalidName),
+    Weightless,
+    TooHeavy { weight: u32, limit: u32 },
+    Score,
+    Ttl,
+}
+
+impl InvalidEntrant {
+    pub(crate) fn weightless() -> Self {
+        InvalidEntrant(Wrong::Weightless)
+    }
+
+    pub(crate) fn too_heavy(weight: u32, limit: u32) -> Self {
+        InvalidEntrant(Wrong::TooHeavy { weight, limit })
+    }
+
+    pub(crate) fn score() -> Self {
+        InvalidEntrant(Wrong::Score)
+    }
+
+    pub(crate) fn ttl() -> Self {
+        InvalidEntrant(Wrong::Ttl)
+    }
+}
+
+impl From<InvalidName> for InvalidEntrant {
+    fn from(invalid: InvalidName) -> Self {
+        InvalidEntrant(Wrong::Name(invalid))
+    }
+}
+
+impl fmt::Display for InvalidEntrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Wrong::Name(invalid) => invalid.fmt(f),
+            Wrong::Weightless => f.write_str("the weight is 0; it must be at least 1"),
+            Wrong::TooHeavy { weight, limit } => {
+                write!(f, "the weight is {weight}, but the limit is {limit}: it could never enter")
+            }
+            Wrong::Score => f.write_str("the admission strategy gave a score that is not finite"),
+            Wrong::Ttl => f.write_str("a lease must last at least 1 µs and at most 365 days"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidEntrant {}
+
+/// The lease is over, though its holder had not released it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LeaseLost {
+    /// How it ended, where that is known.
+    pub ending: Option<Ending>,
+}
+
+impl fmt::Display for LeaseLost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.ending {
+            Some(Ending::Lapsed) => "the lease is lost: it was not renewed in time, or reached the longest hold",
+            Some(Ending::Evicted) => "the lease is lost: an operator put its holder out",
+            Some(Ending::Closed) => "the lease is lost: this airlock shut down",
+            _ => "the lease is lost",
+        })
+    }
+}
+
+impl std::error::Error for LeaseLost {}
+
+/// A store failed. [`is_unknown`](StoreError::is_unknown) says whether the command may have been carried out.
+#[derive(Debug)]
+pub struct StoreError {
+    unknown: bool,
+    what: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl StoreError {
+    /// The command was not carried out.
+    pub fn not_executed(what: impl Into<String>) -> Self {
+        StoreError { unknown: false, what: what.into(), source: None }
+    }
+
+    /// The command may have been carried out, or may yet be.
+    pub fn unknown(what: impl Into<String>) -> Self {
+        StoreError { unknown: true, what: what.into(), source: None }
+    }
+
+    /// Adds what caused it.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Whether the command may have been carried out all the same.
+    pub fn is_unknown(&self) -> bool {
+        self.unknown
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// A configuration that cannot work, found by [`build`](crate::Builder::build).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    field: &'static str,
+    problem: String,
+}
+
+impl ConfigError {
+    /// `field` is what the builder calls it.
+    pub fn new(field: &'static str, problem: impl Into<String>) -> Self {
+        ConfigError { field, problem: problem.into() }
+    }
+
+    /// What the builder calls the option that is wrong.
+    pub fn field(&self) -> &'static str {
+        self.field
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.problem)
+    }
+}
+
+impl std::error::Error for ConfigError {}

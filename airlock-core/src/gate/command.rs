@@ -1,0 +1,173 @@
+use super::{Micros, Page, Ticket};
+use crate::token::{Local, Secret};
+
+/// What is asked of one gate.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Verb<'a> {
+    /// Ask to be let in.
+    Enter(Enter<'a>),
+    /// Ask how things stand; counts as presence.
+    Poll {
+        /// Whose standing.
+        key: Key<'a>,
+    },
+    /// Ask how things stand, without counting as presence.
+    Look {
+        /// Whose standing.
+        key: Key<'a>,
+    },
+    /// Take up an offer.
+    Claim {
+        /// Whose offer.
+        key: Key<'a>,
+        /// The offer's nonce.
+        nonce: u64,
+    },
+    /// Extend a lease.
+    Renew {
+        /// Whose lease.
+        key: Key<'a>,
+        /// For how long from now, if not for the seal's own time.
+        ttl: Option<Micros>,
+    },
+    /// Give a guard's lease a token, so that it can be renewed and released from elsewhere.
+    Adopt {
+        /// Whose lease.
+        key: Key<'a>,
+        /// The token to give it, unless it has one.
+        secret: Secret,
+        /// Whether the guard lets go of it: from now on it ends at its deadline.
+        detach: bool,
+    },
+    /// Take a detached lease over: the reverse of [`Verb::Adopt`].
+    Restore {
+        /// Whose lease.
+        key: Key<'a>,
+    },
+    /// Release a lease, decline an offer or leave the line, whichever it is.
+    GiveUp {
+        /// Who goes.
+        key: Key<'a>,
+        /// Whether a command with this token is still unanswered.
+        doubt: bool,
+    },
+    /// An operator's: override the limit, or return to the configured one.
+    Resize {
+        /// The limit to override with.
+        limit: Option<u32>,
+    },
+    /// An operator's: put somebody out.
+    Evict {
+        /// Who.
+        whom: Whom<'a>,
+    },
+    /// An operator's: show who is inside and who waits.
+    Inspect {
+        /// Which part.
+        page: Page,
+    },
+    /// Nothing but the passing of time.
+    Tick,
+}
+
+impl Verb<'_> {
+    /// Operators' commands are applied before anybody is let in, so that a limit just lowered holds.
+    pub(super) fn is_operators(&self) -> bool {
+        matches!(self, Verb::Resize { .. } | Verb::Evict { .. })
+    }
+
+    /// Who is meant, where somebody is.
+    pub fn key(&self) -> Option<Key<'_>> {
+        match self {
+            Verb::Enter(enter) => enter.key,
+            Verb::Poll { key }
+            | Verb::Look { key }
+            | Verb::Claim { key, .. }
+            | Verb::Renew { key, .. }
+            | Verb::Adopt { key, .. }
+            | Verb::Restore { key }
+            | Verb::GiveUp { key, .. } => Some(*key),
+            Verb::Resize { .. } | Verb::Evict { .. } | Verb::Inspect { .. } | Verb::Tick => None,
+        }
+    }
+
+    /// Whether a gate that does not exist yet has to be made for this; else [`Outcome::of_nothing`] answers.
+    ///
+    /// [`Outcome::of_nothing`]: super::Outcome::of_nothing
+    pub fn creates(&self) -> bool {
+        match self {
+            Verb::Enter(_) | Verb::Resize { limit: Some(_) } => true,
+            Verb::GiveUp { doubt, key: Key::Token(_) } => *doubt,
+            _ => false,
+        }
+    }
+}
+
+/// The arguments of [`Verb::Enter`].
+#[derive(Clone, Copy, Debug)]
+pub struct Enter<'a> {
+    /// The token to enter with, chosen by whoever asks; none where a guard beside the gate needs none.
+    pub key: Option<Key<'a>>,
+    /// Who asks; anonymous without it.
+    pub identity: Option<&'a str>,
+    /// The group it belongs to.
+    pub group: Option<&'a str>,
+    /// How much of the capacity it takes.
+    pub weight: u32,
+    /// Order before arrival, lower first.
+    pub score: f64,
+    /// How fast the order key of later arrivals grows, per second: what makes the patient overtake.
+    pub per_second: f64,
+    /// What to do when there is no room.
+    pub stay: Stay,
+}
+
+/// What an entrant does when there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stay {
+    /// It goes.
+    No,
+    /// It waits beside the gate and is let in directly.
+    Here,
+    /// It takes a place and comes back to ask.
+    Away,
+}
+
+/// How a ticket is named in a command.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Key<'a> {
+    /// By its secret token.
+    Token(Secret),
+    /// By a handle of this process.
+    Local(Local),
+    /// By an identity that the caller has authenticated, with the fence of its lease; 0 before it has one.
+    Identity {
+        /// The identity.
+        identity: &'a str,
+        /// The fence of the lease or offer, 0 for a place in line.
+        fence: u64,
+    },
+}
+
+/// Whom an operator means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Whom<'a> {
+    /// Whoever holds, or waits, under this identity.
+    Identity(&'a str),
+    /// Whoever was admitted with this fence.
+    Fence(u64),
+}
+
+impl Key<'_> {
+    /// Whether an authenticated identity may act on this ticket: only on the lease that it names (G14).
+    pub(super) fn may_act_on(&self, ticket: &Ticket) -> bool {
+        match self {
+            Key::Identity { fence, .. } => *fence == ticket.fence,
+            Key::Token(_) | Key::Local(_) => true,
+        }
+    }
+}

@@ -1,0 +1,179 @@
+use super::{Attend, Change, Denial, Ending, Enter, Grant, Key, Ledger, LineOrder, Micros, NEVER, OnReentry};
+use super::{Outcome, Pick, State, Stay, Step, Ticket, sortable};
+
+impl<L: Ledger> Step<'_, L> {
+    pub(super) fn enter(&mut self, enter: &Enter<'_>) -> Outcome {
+        if let Some((id, ticket)) = self.find(enter.key.as_ref()) {
+            return self.enter_again(id, ticket, enter);
+        }
+        if let Some(identity) = enter.identity {
+            let key = Key::Identity { identity, fence: 0 };
+            if let Some((id, ticket)) = self.find(Some(&key)) {
+                return self.reenter(id, ticket, enter);
+            }
+        }
+        if self.more {
+            return Outcome::Again;
+        }
+        if self.is_too_heavy(enter.weight) {
+            return refused(Denial::TooHeavy);
+        }
+        if self.fits(enter.weight) && self.would_be_next(enter) {
+            return Outcome::Admitted(self.admit(enter));
+        }
+        let attend = match enter.stay {
+            Stay::No => return refused(Denial::Full),
+            Stay::Here => Attend::Here,
+            Stay::Away => Attend::Away,
+        };
+        if self.spec.pick == Pick::Nobody {
+            return refused(Denial::Full);
+        }
+        self.queue(enter, attend)
+    }
+
+    /// The same token again: the reply was lost, and the answer is the same (G3).
+    fn enter_again(&mut self, id: L::Id, ticket: Ticket, enter: &Enter<'_>) -> Outcome {
+        match ticket.state {
+            State::Spent => Outcome::Over(ticket.ending),
+            State::Holding => Outcome::Admitted(self.grant_of(id, &ticket)),
+            State::Offered => self.take_offer(id, ticket),
+            State::Waiting => self.wait_on(id, ticket, enter.stay),
+        }
+    }
+
+    /// The same identity with another token (G4).
+    fn reenter(&mut self, id: L::Id, ticket: Ticket, enter: &Enter<'_>) -> Outcome {
+        match ticket.state {
+            State::Holding => match self.spec.on_reentry {
+                OnReentry::Refuse => refused(Denial::Duplicate),
+                OnReentry::Share => Outcome::Admitted(self.grant_of(id, &ticket)),
+            },
+            State::Offered => {
+                self.supersede(id, &ticket, enter);
+                self.take_offer(id, ticket)
+            }
+            // Who only tries would not stay: the place is left to whoever waits in it.
+            State::Waiting if enter.stay == Stay::No => refused(Denial::Full),
+            State::Waiting => {
+                self.supersede(id, &ticket, enter);
+                self.wait_on(id, ticket, enter.stay)
+            }
+            State::Spent => refused(Denial::Full),
+        }
+    }
+
+    /// Hands a place over to a new token: the old one, and its leaving, mean nothing any more.
+    fn supersede(&mut self, id: L::Id, ticket: &Ticket, enter: &Enter<'_>) {
+        self.note(id, ticket, Change::Ended(Ending::Superseded));
+        let secret = match enter.key {
+            Some(Key::Token(secret)) => Some(secret),
+            _ => None,
+        };
+        self.ledger.rename(id, secret);
+    }
+
+    fn wait_on(&mut self, id: L::Id, ticket: Ticket, stay: Stay) -> Outcome {
+        let attend = match stay {
+            Stay::No => ticket.attend,
+            Stay::Here => Attend::Here,
+            Stay::Away => Attend::Away,
+        };
+        let deadline = self.presence(attend);
+        let ticket = Ticket { attend, deadline, present_until: deadline, ..ticket };
+        self.ledger.write(id, ticket);
+        self.expect_at(deadline);
+        Outcome::Queued(self.place_of(id, &ticket))
+    }
+
+    fn admit(&mut self, enter: &Enter<'_>) -> Grant {
+        let arrival = self.next_arrival();
+        let fence = self.next_fence();
+        let deadline = self.lease_deadline(self.is_shared(enter.identity.is_some()));
+        let ticket = Ticket {
+            state: State::Holding,
+            attend: self.holder_attend(),
+            weight: enter.weight,
+            group: None,
+            score: enter.score,
+            per_second: enter.per_second,
+            arrival,
+            fence,
+            deadline,
+            present_until: 0,
+            since: self.now,
+            nonce: 0,
+            ending: Ending::default(),
+        };
+        let id = self.insert(ticket, enter);
+        self.ledger.meta_mut().held += u64::from(enter.weight);
+        self.note(id, &ticket, Change::Admitted);
+        self.grant_of(id, &ticket)
+    }
+
+    pub(super) fn insert(&mut self, ticket: Ticket, enter: &Enter<'_>) -> L::Id {
+        self.expect_at(ticket.deadline);
+        let secret = match enter.key {
+            Some(Key::Token(secret)) => Some(secret),
+            _ => None,
+        };
+        self.ledger.insert(ticket, secret, enter.identity)
+    }
+
+    /// A new lease has a guard beside the gate, where gates live beside their guards.
+    pub(super) fn holder_attend(&self) -> Attend {
+        if self.spec.guarded { Attend::Here } else { Attend::Away }
+    }
+
+    pub(super) fn grant_of(&self, id: L::Id, ticket: &Ticket) -> Grant {
+        Grant {
+            local: self.ledger.local(id),
+            fence: ticket.fence,
+            floor: self.ledger.floor().unwrap_or(ticket.fence),
+            until: ticket.deadline,
+            shared: self.is_shared(self.ledger.identity(id).is_some()),
+        }
+    }
+
+    /// Whether a lease belongs to its identity rather than to one handle (G4).
+    pub(super) fn is_shared(&self, has_identity: bool) -> bool {
+        has_identity && self.spec.on_reentry == OnReentry::Share
+    }
+
+    /// When a lease that starts now ends by itself.
+    pub(super) fn lease_deadline(&self, shared: bool) -> Micros {
+        let longest = self.now.saturating_add(self.spec.max_hold).min(NEVER);
+        if self.spec.guarded && !shared {
+            return longest;
+        }
+        (self.now + self.spec.ttl).min(longest)
+    }
+
+    /// Whether nobody who waits would be picked before this newcomer (G5).
+    fn would_be_next(&self, enter: &Enter<'_>) -> bool {
+        if self.ledger.meta().waiting == 0 {
+            return true;
+        }
+        match self.spec.pick {
+            Pick::Nobody => true,
+            Pick::Head => {
+                let Some(head) = self.ledger.nth(0) else { return true };
+                let head = LineOrder::from(&self.ledger.read(head));
+                // Of equal keys the earlier arrival is first, and the newcomer's is the latest.
+                let arrival = self.now.max(self.ledger.meta().arrival + 1);
+                let order = enter.score + enter.per_second * (arrival as f64 / 1e6);
+                sortable(order) < head.order
+            }
+        }
+    }
+
+    /// Heavier than a limit that lets others in; under limit 0 nobody enters, and nobody is too heavy (G8).
+    pub(super) fn is_too_heavy(&self, weight: u32) -> bool {
+        let limit = self.limit();
+        limit > 0 && weight > limit
+    }
+}
+
+fn refused(reason: Denial) -> Outcome {
+    Outcome::Refused { reason, retry_at: None }
+}

@@ -1,0 +1,83 @@
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use super::{Group, GroupId, Key, Meta, Micros, State, Ticket, sortable};
+use crate::token::{Local, Secret};
+
+/// The handful of table operations that a gate needs.
+///
+/// One ledger is the state of one gate. The indexes it keeps: by token, by identity, by state and deadline,
+/// by line order, by fence for what is inside, and groups by name. [`Table`](super::Table) keeps them in
+/// memory; a store on SQL keeps them as indexes over rows.
+pub trait Ledger {
+    /// Names a ticket for as long as it exists.
+    type Id: Copy + Eq + Debug;
+
+    /// The gate's own record.
+    fn meta(&self) -> &Meta;
+    /// The gate's own record, to change.
+    fn meta_mut(&mut self) -> &mut Meta;
+    /// Whether there is no ticket in any state.
+    fn is_empty(&self) -> bool;
+
+    /// The ticket with that token, handle or identity. An identity never finds a spent ticket.
+    fn find(&self, key: &Key<'_>) -> Option<Self::Id>;
+    /// The ticket that is inside, or offered, with that fence.
+    fn find_fence(&self, fence: u64) -> Option<Self::Id>;
+    /// A ticket's record.
+    fn read(&self, id: Self::Id) -> Ticket;
+    /// A ticket's identity.
+    fn identity(&self, id: Self::Id) -> Option<Arc<str>>;
+    /// A handle with which a guard of this process finds the ticket again at no cost, if there is such a thing.
+    fn local(&self, id: Self::Id) -> Option<Local>;
+
+    /// Adds a ticket and its names.
+    fn insert(&mut self, ticket: Ticket, secret: Option<Secret>, identity: Option<&str>) -> Self::Id;
+    /// Replaces a ticket's record, in every index.
+    fn write(&mut self, id: Self::Id, ticket: Ticket);
+    /// Gives a ticket that has no token one; nothing else changes.
+    fn name(&mut self, id: Self::Id, secret: Secret);
+    /// Replaces a ticket's token; neither the old one nor an old handle finds it any more.
+    fn rename(&mut self, id: Self::Id, secret: Option<Secret>);
+    /// Takes a ticket's identity away, so that the identity can be used anew.
+    fn forget_identity(&mut self, id: Self::Id);
+    /// Removes a ticket and its names.
+    fn remove(&mut self, id: Self::Id);
+
+    /// A ticket in `state` whose deadline has come, earliest first, ties by arrival.
+    fn due(&self, state: State, now: Micros) -> Option<Self::Id>;
+    /// The earliest deadline of all tickets, or [`NEVER`](super::NEVER).
+    fn soonest(&self) -> Micros;
+
+    /// The waiter at `index` in line order, from 0.
+    fn nth(&self, index: u64) -> Option<Self::Id>;
+    /// How many waiters are before this one.
+    fn ahead_of(&self, ticket: &Ticket) -> u64;
+
+    /// The lowest fence of what is inside or offered.
+    fn floor(&self) -> Option<u64>;
+    /// What is inside or offered, by fence, from `offset` on.
+    fn inside(&self, offset: u64, count: u64) -> Vec<Self::Id>;
+
+    /// The group of that name; made when there is none.
+    fn group(&mut self, name: &str) -> GroupId;
+    /// A group's record.
+    fn read_group(&self, id: GroupId) -> Group;
+    /// Replaces a group's record; one that is empty is forgotten.
+    fn write_group(&mut self, id: GroupId, group: Group);
+}
+
+/// Where a waiter stands: order key first, then arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LineOrder {
+    /// The order key, as an integer of the same order.
+    pub order: u64,
+    /// Arrival, unique in the gate.
+    pub arrival: u64,
+}
+
+impl From<&Ticket> for LineOrder {
+    fn from(ticket: &Ticket) -> Self {
+        LineOrder { order: sortable(ticket.order()), arrival: ticket.arrival }
+    }
+}

@@ -1,0 +1,132 @@
+use super::{Attend, Change, Ending, Enter, Key, Ledger, Micros, NEVER, Outcome, Place, Denial, State};
+use super::{Step, Ticket};
+
+/// From how many departures the line's pace is a running mean; beyond, it is smoothed exponentially.
+const PACE_WINDOW: u32 = 32;
+
+impl<L: Ledger> Step<'_, L> {
+    /// Puts a newcomer into the line, if that is not full (G7).
+    pub(super) fn queue(&mut self, enter: &Enter<'_>, attend: Attend) -> Outcome {
+        let line = self.spec.line;
+        let meta = self.ledger.meta();
+        if meta.waiting + meta.offered >= line.capacity {
+            return Outcome::Refused { reason: Denial::LineFull, retry_at: None };
+        }
+        let group = match enter.group {
+            Some(name) if line.counts_groups() => {
+                let id = self.ledger.group(name);
+                let mut group = self.ledger.read_group(id);
+                let full = group.in_line >= line.group_capacity;
+                if !full {
+                    group.in_line += 1;
+                }
+                self.ledger.write_group(id, group);
+                if full {
+                    return Outcome::Refused { reason: Denial::GroupLineFull, retry_at: None };
+                }
+                Some(id)
+            }
+            _ => None,
+        };
+        let deadline = self.presence(attend);
+        let ticket = Ticket {
+            state: State::Waiting,
+            attend,
+            weight: enter.weight,
+            group,
+            score: enter.score,
+            per_second: enter.per_second,
+            arrival: self.next_arrival(),
+            fence: 0,
+            deadline,
+            present_until: deadline,
+            since: 0,
+            nonce: 0,
+            ending: Ending::default(),
+        };
+        let id = self.insert(ticket, enter);
+        self.joined_line();
+        self.note(id, &ticket, Change::Queued);
+        Outcome::Queued(self.place_of(id, &ticket))
+    }
+
+    /// Tells how things stand; with `touch`, proves presence (G9).
+    pub(super) fn poll(&mut self, key: &Key<'_>, touch: bool) -> Outcome {
+        let Some((id, mut ticket)) = self.find(Some(key)) else { return Outcome::NotHeld };
+        let present_until = self.presence(ticket.attend);
+        match ticket.state {
+            State::Waiting => {
+                if touch {
+                    ticket.deadline = present_until;
+                    ticket.present_until = present_until;
+                    self.ledger.write(id, ticket);
+                    self.expect_at(present_until);
+                }
+                Outcome::Queued(self.place_of(id, &ticket))
+            }
+            State::Offered => {
+                if touch {
+                    ticket.present_until = present_until;
+                    self.ledger.write(id, ticket);
+                }
+                Outcome::Offered { nonce: ticket.nonce, fence: ticket.fence, claim_by: ticket.deadline }
+            }
+            State::Holding => Outcome::Admitted(self.grant_of(id, &ticket)),
+            State::Spent => Outcome::Over(ticket.ending),
+        }
+    }
+
+    pub(super) fn place_of(&self, id: L::Id, ticket: &Ticket) -> Place {
+        let meta = self.ledger.meta();
+        let position = self.ledger.ahead_of(ticket) + 1;
+        // What is ahead departs one by one at the line's pace, and then this one does.
+        let estimated_wait = (meta.pace_samples > 0).then(|| (position as f64 * meta.pace) as Micros);
+        Place {
+            local: self.ledger.local(id),
+            position,
+            exact: true,
+            waiting: meta.waiting,
+            estimated_wait: estimated_wait.map(|wait| wait.min(NEVER)),
+            refresh_after: self.spec.line.refresh_after(),
+        }
+    }
+
+    /// Until when somebody attended like this, who asks now, counts as present.
+    pub(super) fn presence(&self, attend: Attend) -> Micros {
+        match attend {
+            // It is there for as long as its future is.
+            Attend::Here => NEVER,
+            Attend::Away => (self.now + self.spec.line.presence).min(NEVER),
+        }
+    }
+
+    pub(super) fn joined_line(&mut self) {
+        let now = self.now;
+        let meta = self.ledger.meta_mut();
+        meta.waiting += 1;
+        if meta.waiting == 1 {
+            // An empty line has no pace: do not count the quiet before this one came.
+            meta.moved_at = now;
+        }
+    }
+
+    /// Somebody left the line, by whichever end: that is its progress (G12).
+    pub(super) fn left_line(&mut self) {
+        let now = self.now;
+        let meta = self.ledger.meta_mut();
+        meta.waiting -= 1;
+        meta.pace_samples = (meta.pace_samples + 1).min(PACE_WINDOW);
+        let gap = now.saturating_sub(meta.moved_at) as f64;
+        meta.pace += (gap - meta.pace) / f64::from(meta.pace_samples);
+        meta.moved_at = now;
+    }
+
+    /// The group of this ticket has one less in the line.
+    pub(super) fn left_group(&mut self, ticket: &Ticket) {
+        if let Some(id) = ticket.group {
+            let mut group = self.ledger.read_group(id);
+            group.in_line -= 1;
+            self.ledger.write_group(id, group);
+        }
+    }
+}

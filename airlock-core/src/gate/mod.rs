@@ -1,0 +1,196 @@
+//! The gate: who holds, who waits, in which order, and what is offered to whom.
+//!
+//! A gate is a deterministic state machine. It has no clock, does no I/O and draws no random numbers: the
+//! time and the entropy of a command are its inputs, so the same commands give the same answers on every
+//! store. It is the executable specification of Airlock; a store decides only *where* it runs.
+//!
+//! # Implementation details
+//!
+//! A gate's state lives behind [`Ledger`]: one [`Ticket`] per entrant and a few indexes over it, which map
+//! onto hash tables and ordered sets in memory, onto rows and indexes in SQL, and onto a fixed set of keys
+//! elsewhere. [`step`] applies one [`Verb`]:
+//!
+//! 1. *sweep* what is past its deadline: leases, then offers, then presence, then spent tokens;
+//! 2. *promote* whoever that made room for;
+//! 3. *apply* the command (an operator's command is applied before 2);
+//! 4. *promote* again, and answer.
+//!
+//! Steps 1, 2 and 4 handle a bounded number of tickets; when that was not enough the answer says
+//! [`more`](Answer::more), and the driver calls again with [`Verb::Tick`] at once.
+//!
+//! | file | what it decides |
+//! |---|---|
+//! | `enter.rs` | who gets in at once, who waits, who is refused (G4, G5, G7, G8) |
+//! | `promote.rs` | who is next and what is done with the room (G5, G6, G10) |
+//! | `sweep.rs` | what is over (G1, G9, G10) |
+//! | `hold.rs` | claim, renew, give up (G3, G11, G13, G14) |
+//! | `line.rs` | places, presence, expected waits (G9, G12) |
+//! | `operate.rs` | limits, evictions, inspection (G8, G18) |
+
+mod answer;
+mod command;
+mod enter;
+mod hold;
+mod ledger;
+mod line;
+mod meta;
+mod operate;
+mod order;
+mod promote;
+mod spec;
+mod sweep;
+pub mod table;
+mod ticket;
+
+pub use answer::{Answer, Change, Denial, Effect, Effects, Ending, Grant, Outcome, Place};
+pub use command::{Enter, Key, Stay, Verb, Whom};
+pub use ledger::{Ledger, LineOrder};
+pub use meta::{Group, GroupId, Meta};
+pub use operate::{Holder, Inspection, Page, Waiter};
+pub use order::sortable;
+pub use spec::{LineSpec, OnMissed, OnReentry, Pick, Spec};
+pub use table::Table;
+pub use ticket::{Attend, State, Ticket};
+
+/// A time on the store's clock, or a span of it, in microseconds. Times count from the Unix epoch.
+pub type Micros = u64;
+
+/// Later than every deadline. Small enough to be exact as a double and as a signed 64-bit integer.
+pub const NEVER: Micros = (1 << 53) - 1;
+
+/// How long a token given up in doubt is remembered as spent, in microseconds (G3).
+pub const RETRY_HORIZON: Micros = 60_000_000;
+
+/// One step of one gate: sweep, promote, apply, promote, answer.
+///
+/// `now` is the store's clock, `entropy` 64 random bits. What happened to whom is appended to `effects`.
+pub fn step<L: Ledger>(
+    ledger: &mut L,
+    spec: &Spec,
+    verb: &Verb<'_>,
+    now: Micros,
+    entropy: u64,
+    effects: &mut Effects<L::Id>,
+) -> Answer {
+    let mut step = Step { ledger, spec, now, entropy, effects, budget: spec.step_bound, more: false };
+    if step.ledger.meta().soonest <= now {
+        step.sweep();
+    }
+    if !verb.is_operators() {
+        step.promote();
+    }
+    let outcome = step.apply(verb);
+    step.promote();
+    let outcome = step.reconsider(verb, outcome);
+    Answer { outcome, more: step.more, next_at: step.next_at() }
+}
+
+/// Whether nothing of this gate needs to be kept.
+///
+/// The last fence and arrival still do (G2): a driver that drops the gate keeps them, or a number at least
+/// as high, as the start of the next gate of that name.
+pub fn is_idle<L: Ledger>(ledger: &L) -> bool {
+    ledger.is_empty() && ledger.meta().override_limit.is_none()
+}
+
+/// What one step works on.
+struct Step<'a, L: Ledger> {
+    ledger: &'a mut L,
+    spec: &'a Spec,
+    now: Micros,
+    entropy: u64,
+    effects: &'a mut Effects<L::Id>,
+    /// Tickets that may still be reclaimed or promoted in this step.
+    budget: u32,
+    more: bool,
+}
+
+impl<L: Ledger> Step<'_, L> {
+    fn apply(&mut self, verb: &Verb<'_>) -> Outcome {
+        match verb {
+            Verb::Enter(enter) => self.enter(enter),
+            Verb::Poll { key } => self.poll(key, true),
+            Verb::Look { key } => self.poll(key, false),
+            Verb::Claim { key, nonce } => self.claim(key, *nonce),
+            Verb::Renew { key, ttl } => self.renew(key, *ttl),
+            Verb::Adopt { key, secret, detach } => self.adopt(key, *secret, *detach),
+            Verb::Restore { key } => self.restore(key),
+            Verb::GiveUp { key, doubt } => self.give_up(key, *doubt),
+            Verb::Resize { limit } => self.resize(*limit),
+            Verb::Evict { whom } => self.evict(whom),
+            Verb::Inspect { page } => self.inspect(page),
+            Verb::Tick => Outcome::Done,
+        }
+    }
+
+    /// A waiter that asked in this very command and was chosen in its last promotion is told so at once (G10).
+    fn reconsider(&mut self, verb: &Verb<'_>, outcome: Outcome) -> Outcome {
+        let (Verb::Enter(Enter { key, .. }), Outcome::Queued(_)) = (verb, &outcome) else { return outcome };
+        let Some((id, ticket)) = self.find(key.as_ref()) else { return outcome };
+        match ticket.state {
+            State::Offered => self.take_offer(id, ticket),
+            State::Holding => Outcome::Admitted(self.grant_of(id, &ticket)),
+            State::Waiting | State::Spent => outcome,
+        }
+    }
+
+    /// The limit in force (G18).
+    fn limit(&self) -> u32 {
+        self.ledger.meta().override_limit.unwrap_or(self.spec.limit)
+    }
+
+    fn fits(&self, weight: u32) -> bool {
+        self.ledger.meta().held + u64::from(weight) <= u64::from(self.limit())
+    }
+
+    /// Unique and growing, and no lower than the clock (G2).
+    fn next_arrival(&mut self) -> u64 {
+        let now = self.now;
+        let meta = self.ledger.meta_mut();
+        meta.arrival = now.max(meta.arrival + 1);
+        meta.arrival
+    }
+
+    fn next_fence(&mut self) -> u64 {
+        let now = self.now;
+        let meta = self.ledger.meta_mut();
+        meta.fence = now.max(meta.fence + 1);
+        meta.fence
+    }
+
+    /// 53 bits that nobody can guess, never zero.
+    fn next_nonce(&mut self) -> u64 {
+        // splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
+        self.entropy = self.entropy.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.entropy;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) | 1
+    }
+
+    /// Remembers that something happens at `deadline`.
+    fn expect_at(&mut self, deadline: Micros) {
+        let meta = self.ledger.meta_mut();
+        meta.soonest = meta.soonest.min(deadline);
+    }
+
+    fn next_at(&self) -> Option<Micros> {
+        if self.more {
+            return Some(self.now);
+        }
+        Some(self.ledger.meta().soonest).filter(|at| *at < NEVER)
+    }
+
+    fn note(&mut self, id: L::Id, ticket: &Ticket, change: Change) {
+        if self.effects.records() {
+            self.effects.push(Effect {
+                id,
+                change,
+                fence: ticket.fence,
+                arrival: ticket.arrival,
+                since: ticket.since,
+                identity: self.ledger.identity(id),
+            });
+        }
+    }
+}

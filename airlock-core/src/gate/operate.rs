@@ -1,0 +1,120 @@
+use std::sync::Arc;
+
+use super::{Ending, Key, Ledger, Micros, Outcome, State, Step, Whom};
+
+/// Which part of a gate's holders and waiters to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// How many to leave out from the start, of holders and of waiters.
+    pub offset: u64,
+    /// How many of each to show at most.
+    pub count: u64,
+}
+
+/// What is going on at one gate.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Inspection {
+    /// The limit in force.
+    pub limit: u32,
+    /// The operator's limit, if there is one.
+    pub limit_override: Option<u32>,
+    /// Weight inside, offers included.
+    pub in_use: u64,
+    /// How many are offered a place and have not claimed it.
+    pub offered: u64,
+    /// How many wait.
+    pub waiting: u64,
+    /// Who is inside or offered a place, by fence: a page of them.
+    pub holders: Vec<Holder>,
+    /// Who waits, by position: a page of them.
+    pub waiters: Vec<Waiter>,
+}
+
+/// Somebody inside, or offered a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holder {
+    /// Its identity, unless it is anonymous.
+    pub identity: Option<Arc<str>>,
+    /// The number of its admission.
+    pub fence: u64,
+    /// How much of the capacity it takes.
+    pub weight: u32,
+    /// For how long it has been inside, or offered, in microseconds.
+    pub age: Micros,
+    /// Whether it has not claimed yet.
+    pub offered: bool,
+}
+
+/// Somebody in line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Waiter {
+    /// Its identity, unless it is anonymous.
+    pub identity: Option<Arc<str>>,
+    /// From 1.
+    pub position: u64,
+    /// How much of the capacity it asks for.
+    pub weight: u32,
+    /// For how long it has waited, in microseconds.
+    pub age: Micros,
+}
+
+impl<L: Ledger> Step<'_, L> {
+    pub(super) fn resize(&mut self, limit: Option<u32>) -> Outcome {
+        self.ledger.meta_mut().override_limit = limit;
+        Outcome::Done
+    }
+
+    pub(super) fn evict(&mut self, whom: &Whom<'_>) -> Outcome {
+        let found = match *whom {
+            Whom::Identity(identity) => self.find(Some(&Key::Identity { identity, fence: 0 })),
+            Whom::Fence(fence) => {
+                let id = self.ledger.find_fence(fence);
+                id.map(|id| (id, self.ledger.read(id))).filter(|(_, ticket)| ticket.deadline > self.now)
+            }
+        };
+        match found {
+            Some((id, ticket)) => {
+                self.end(id, ticket, Ending::Evicted, false);
+                Outcome::Done
+            }
+            None => Outcome::NotHeld,
+        }
+    }
+
+    pub(super) fn inspect(&self, page: &Page) -> Outcome {
+        let meta = self.ledger.meta();
+        let holders = self.ledger.inside(page.offset, page.count).into_iter().map(|id| {
+            let ticket = self.ledger.read(id);
+            Holder {
+                identity: self.ledger.identity(id),
+                fence: ticket.fence,
+                weight: ticket.weight,
+                age: self.now.saturating_sub(ticket.since),
+                offered: ticket.state == State::Offered,
+            }
+        });
+        let end = page.offset.saturating_add(page.count).min(meta.waiting);
+        let waiters = (page.offset..end).map_while(|index| {
+            let id = self.ledger.nth(index)?;
+            let ticket = self.ledger.read(id);
+            Some(Waiter {
+                identity: self.ledger.identity(id),
+                position: index + 1,
+                weight: ticket.weight,
+                age: self.now.saturating_sub(ticket.arrival),
+            })
+        });
+        Outcome::Seen(Box::new(Inspection {
+            limit: self.limit(),
+            limit_override: meta.override_limit,
+            in_use: meta.held,
+            offered: meta.offered,
+            waiting: meta.waiting,
+            holders: holders.collect(),
+            waiters: waiters.collect(),
+        }))
+    }
+}

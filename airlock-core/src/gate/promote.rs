@@ -1,0 +1,82 @@
+use super::{Attend, Change, Ending, Ledger, NEVER, Outcome, Pick, State, Step, Ticket};
+
+impl<L: Ledger> Step<'_, L> {
+    /// Lets in, or offers a place to, everybody there is room for, in order (G5, G6, G10).
+    pub(super) fn promote(&mut self) {
+        while let Some(id) = self.next_up() {
+            let ticket = self.ledger.read(id);
+            let too_heavy = self.is_too_heavy(ticket.weight);
+            // A heavy head is not overtaken by the light ones behind it.
+            if !too_heavy && !self.fits(ticket.weight) {
+                return;
+            }
+            if self.budget == 0 {
+                self.more = true;
+                return;
+            }
+            self.budget -= 1;
+            if ticket.deadline <= self.now {
+                self.end(id, ticket, Ending::Absent, false);
+            } else if too_heavy {
+                self.end(id, ticket, Ending::TooHeavy, false);
+            } else {
+                self.choose(id, ticket);
+            }
+        }
+    }
+
+    fn next_up(&self) -> Option<L::Id> {
+        if self.ledger.meta().waiting == 0 {
+            return None;
+        }
+        match self.spec.pick {
+            Pick::Nobody => None,
+            Pick::Head => self.ledger.nth(0),
+        }
+    }
+
+    /// Gives the room to a waiter: at once to one beside the gate, as an offer to one that is away.
+    fn choose(&mut self, id: L::Id, ticket: Ticket) {
+        let fence = self.next_fence();
+        let chosen = match ticket.attend {
+            Attend::Here => {
+                let shared = self.is_shared(self.ledger.identity(id).is_some());
+                let deadline = self.lease_deadline(shared);
+                Ticket { state: State::Holding, deadline, group: None, ..ticket }
+            }
+            Attend::Away => Ticket {
+                state: State::Offered,
+                deadline: (self.now + self.spec.line.claim_window).min(NEVER),
+                nonce: self.next_nonce(),
+                ..ticket
+            },
+        };
+        let chosen = Ticket { fence, since: self.now, ..chosen };
+        self.ledger.write(id, chosen);
+        self.expect_at(chosen.deadline);
+        self.ledger.meta_mut().held += u64::from(ticket.weight);
+        self.left_line();
+        if chosen.state == State::Holding {
+            self.left_group(&ticket);
+            let grant = self.grant_of(id, &chosen);
+            self.note(id, &chosen, Change::Granted(grant));
+        } else {
+            // An offer still counts against the line and its group.
+            self.ledger.meta_mut().offered += 1;
+            self.note(id, &chosen, Change::Offered);
+        }
+    }
+
+    /// Turns an offer into a lease.
+    pub(super) fn take_offer(&mut self, id: L::Id, ticket: Ticket) -> Outcome {
+        let deadline = self.lease_deadline(self.is_shared(self.ledger.identity(id).is_some()));
+        let attend = self.holder_attend();
+        let held = Ticket { state: State::Holding, attend, deadline, since: self.now, group: None, ..ticket };
+        self.ledger.meta_mut().offered -= 1;
+        self.left_group(&ticket);
+        self.ledger.write(id, held);
+        self.expect_at(deadline);
+        self.note(id, &held, Change::Admitted);
+        Outcome::Admitted(self.grant_of(id, &held))
+    }
+}

@@ -1,0 +1,89 @@
+use std::sync::Arc;
+
+use super::{Micros, NEVER};
+
+/// The configuration of an airlock as a gate reads it. Built and checked by
+/// [`Airlock::builder`](crate::Airlock::builder).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spec {
+    /// The airlock's name.
+    pub name: Arc<str>,
+    /// How much weight may be inside at once; 0 lets nobody in.
+    pub limit: u32,
+    /// How long a lease lasts without renewal.
+    pub ttl: Micros,
+    /// How long a lease may last with renewals, or [`NEVER`].
+    pub max_hold: Micros,
+    /// Who is next when there is room.
+    pub pick: Pick,
+    /// The line.
+    pub line: LineSpec,
+    /// What happens when somebody who is inside enters again.
+    pub on_reentry: OnReentry,
+    /// How many tickets one step reclaims and promotes at most.
+    pub step_bound: u32,
+    /// Whether a lease lasts as long as the guard that holds it, and needs a deadline only once it is
+    /// detached. Set by a store that lives and dies with its guards.
+    pub guarded: bool,
+}
+
+/// The configuration of the line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LineSpec {
+    /// How many may wait at one gate, offers included.
+    pub capacity: u64,
+    /// How many of one group may wait at one gate, offers included, or [`NEVER`].
+    pub group_capacity: u64,
+    /// For how long a waiter that is away counts as present after it asked.
+    pub presence: Micros,
+    /// For how long an offer is held.
+    pub claim_window: Micros,
+    /// What becomes of those who miss their offer.
+    pub on_missed: OnMissed,
+}
+
+impl LineSpec {
+    /// Whether groups have to be counted.
+    pub fn counts_groups(&self) -> bool {
+        self.group_capacity < NEVER
+    }
+
+    /// How soon somebody who is away should ask again: three times within its presence, and twice within a
+    /// claim window.
+    pub fn refresh_after(&self) -> Micros {
+        (self.presence / 3).min(self.claim_window / 2).max(1)
+    }
+}
+
+/// Who gets in when there is room: the second half of an admission strategy.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Pick {
+    /// Nobody waits; the first to find room wins.
+    Nobody,
+    /// The head of the line.
+    Head,
+}
+
+/// What becomes of a waiter who missed its offer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnMissed {
+    /// It is out of the line.
+    #[default]
+    Drop,
+    /// It goes to the back of the line, if it is still present.
+    Requeue,
+}
+
+/// What happens when an identity that is inside enters again (G4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnReentry {
+    /// The second entry is refused as a duplicate: single flight.
+    #[default]
+    Refuse,
+    /// The lease belongs to the identity, and every entry of it is admitted under it: a session. It ends by
+    /// release, by leaving, or at its deadline, never because a handle was dropped.
+    Share,
+}

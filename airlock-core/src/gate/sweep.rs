@@ -1,0 +1,93 @@
+use super::{Change, Ending, Key, Ledger, NEVER, OnMissed, RETRY_HORIZON, State, Step, Ticket};
+
+impl<L: Ledger> Step<'_, L> {
+    /// Reclaims what is past its deadline: leases, then offers, then presence, then spent tokens.
+    pub(super) fn sweep(&mut self) {
+        for state in State::SWEEP {
+            while let Some(id) = self.ledger.due(state, self.now) {
+                if self.budget == 0 {
+                    self.more = true;
+                    return;
+                }
+                self.budget -= 1;
+                self.reclaim(id);
+            }
+        }
+        self.ledger.meta_mut().soonest = self.ledger.soonest();
+    }
+
+    fn reclaim(&mut self, id: L::Id) {
+        let ticket = self.ledger.read(id);
+        match ticket.state {
+            State::Holding => self.end(id, ticket, Ending::Lapsed, false),
+            State::Offered => self.miss(id, ticket),
+            State::Waiting => self.end(id, ticket, Ending::Absent, false),
+            State::Spent => self.ledger.remove(id),
+        }
+    }
+
+    /// What the key names now. What is past its deadline is over, reclaimed or not (G1).
+    pub(super) fn find(&mut self, key: Option<&Key<'_>>) -> Option<(L::Id, Ticket)> {
+        let key = key?;
+        let id = self.ledger.find(key)?;
+        let ticket = self.ledger.read(id);
+        if ticket.deadline > self.now {
+            return Some((id, ticket));
+        }
+        self.reclaim(id);
+        // One that missed its offer may be back in the line.
+        let id = self.ledger.find(key)?;
+        Some((id, self.ledger.read(id)))
+    }
+
+    fn miss(&mut self, id: L::Id, ticket: Ticket) {
+        let back = self.spec.line.on_missed == OnMissed::Requeue && ticket.present_until > self.now;
+        if !back {
+            return self.end(id, ticket, Ending::Missed, false);
+        }
+        let waiting = Ticket {
+            state: State::Waiting,
+            arrival: self.next_arrival(),
+            deadline: ticket.present_until,
+            fence: 0,
+            since: 0,
+            nonce: 0,
+            ..ticket
+        };
+        self.ledger.write(id, waiting);
+        self.expect_at(waiting.deadline);
+        let meta = self.ledger.meta_mut();
+        meta.held -= u64::from(ticket.weight);
+        meta.offered -= 1;
+        self.joined_line();
+        self.note(id, &waiting, Change::Requeued);
+    }
+
+    /// Ends a ticket; with `remember`, its token is kept as spent for the retry horizon (G3).
+    pub(super) fn end(&mut self, id: L::Id, ticket: Ticket, ending: Ending, remember: bool) {
+        match ticket.state {
+            State::Waiting => {
+                self.left_line();
+                self.left_group(&ticket);
+            }
+            State::Offered => {
+                let meta = self.ledger.meta_mut();
+                meta.offered -= 1;
+                meta.held -= u64::from(ticket.weight);
+                self.left_group(&ticket);
+            }
+            State::Holding => self.ledger.meta_mut().held -= u64::from(ticket.weight),
+            State::Spent => {}
+        }
+        self.note(id, &ticket, Change::Ended(ending));
+        if remember {
+            let deadline = (self.now + RETRY_HORIZON).min(NEVER);
+            let spent = Ticket { state: State::Spent, deadline, group: None, ending, ..ticket };
+            self.ledger.write(id, spent);
+            self.ledger.forget_identity(id);
+            self.expect_at(deadline);
+        } else {
+            self.ledger.remove(id);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! At most this many at once, and an honest line for everyone else.
+//!
+//! An [`Airlock`] guards resources, strings such as `tenant:acme:imports`, each with a gate of its own. A
+//! [`Seal`] says how many may be inside, an [admission strategy](admission) who of those who wait is next, a
+//! [store](store) where that is decided. Swap one piece, get a different system.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//! use airlock_core::admission::Fifo;
+//! use airlock_core::store::MemoryStore;
+//! use airlock_core::{Airlock, Seal};
+//!
+//! let imports = Airlock::builder("imports")
+//!     .seal(Seal::semaphore(2).ttl(Duration::from_secs(60)))
+//!     .admission(Fifo::new())
+//!     .store(MemoryStore::new())
+//!     .build()?;
+//!
+//! // In and out: the permit is released when it is dropped.
+//! let permit = imports.acquire("tenant:acme").timeout(Duration::from_secs(5)).await?;
+//! println!("inside, number {}", permit.fence());
+//! drop(permit);
+//!
+//! // Or around a piece of work, which stops if the lease is lost.
+//! let report = imports.with_admitted("tenant:acme", |permit| async move { permit.fence() }).await?;
+//! # let _ = report;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Fairness
+//!
+//! Nobody barges: a newcomer enters only if it would be picked before everyone who waits. A place that comes
+//! free goes to the waiter who is next in the same step, not to whoever asks first.
+//!
+//! # Cancel safety
+//!
+//! Dropping a future that waits leaves the line, or gives back what was granted in that very moment. Dropping a
+//! [`Permit`] releases it. Neither needs a runtime.
+//!
+//! # What is logged
+//!
+//! Each transition is a `tracing` event at `DEBUG` with the target `airlock` and the fields `airlock` (its
+//! name), `event` (`admitted`, `queued`, `offered`, `requeued`, `refused`, `released`, `left`, `lapsed`,
+//! `missed`, `absent`, `evicted`, `superseded`, `too-heavy`, `spent`, `closed`, `resized`), `fence`,
+//! `waited_us` and `held_us` (microseconds). A wait is a span at `DEBUG`, named `wait`, with the fields
+//! `airlock` and `position`. Resources, identities and tokens are never logged; an
+//! [observer](observer::Observer) gets the names.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod admission;
+mod admitted;
+mod airlock;
+pub mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod entrant;
+mod error;
+pub mod gate;
+mod line;
+pub mod name;
+pub mod observer;
+mod permit;
+mod seal;
+pub mod store;
+mod sync;
+mod token;
+
+#[cfg(feature = "axum")]
+pub use admitted::MissingAdmitted;
+pub use admitted::{Admitted, WeakAdmitted};
+pub use airlock::{Acquire, Airlock, Builder, Entered, Entering, Started, TryEnter};
+pub use airlock::{Offer, Place, Standing, Ticket};
+pub use entrant::Entrant;
+pub use error::{ConfigError, Error, InvalidEntrant, LeaseLost, Reason, Refusal, StoreError};
+pub use gate::{Ending, Inspection, OnMissed, OnReentry, Whom};
+pub use line::Line;
+pub use permit::Permit;
+pub use seal::Seal;
+pub use token::{InvalidToken, Local, Secret, Token};

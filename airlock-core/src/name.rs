@@ -1,0 +1,88 @@
+//! What may be a name (G22).
+
+use std::fmt;
+
+/// The longest name, in bytes.
+pub const MAX_BYTES: usize = 512;
+
+/// Which name was wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum What {
+    /// The name of an airlock.
+    Airlock,
+    /// The name of a resource.
+    Resource,
+    /// Who asks.
+    Identity,
+    /// The group it belongs to.
+    Group,
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            What::Airlock => "airlock",
+            What::Resource => "resource",
+            What::Identity => "identity",
+            What::Group => "group",
+        })
+    }
+}
+
+/// A name that is empty, too long, or has a control character. It does not repeat the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidName {
+    what: What,
+    problem: Problem,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Problem {
+    Empty,
+    TooLong(usize),
+    Control(usize),
+}
+
+impl InvalidName {
+    /// Which name it was.
+    pub fn what(&self) -> What {
+        self.what
+    }
+}
+
+impl fmt::Display for InvalidName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = self.what;
+        match self.problem {
+            Problem::Empty => write!(f, "the {what} is empty"),
+            Problem::TooLong(bytes) => {
+                write!(f, "the {what} is {bytes} bytes long; at most {MAX_BYTES} are allowed")
+            }
+            Problem::Control(at) => write!(f, "the {what} has a control character at byte {at}"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidName {}
+
+pub(crate) fn check(what: What, name: &str) -> Result<(), InvalidName> {
+    let problem = if name.is_empty() {
+        Problem::Empty
+    } else if name.len() > MAX_BYTES {
+        Problem::TooLong(name.len())
+    } else if let Some(at) = control_character(name) {
+        Problem::Control(at)
+    } else {
+        return Ok(());
+    };
+    Err(InvalidName { what, problem })
+}
+
+fn control_character(name: &str) -> Option<usize> {
+    // Nearly every name is ASCII, and then there is nothing to decode.
+    if name.is_ascii() {
+        return name.bytes().position(|byte| byte.is_ascii_control());
+    }
+    name.char_indices().find(|(_, c)| c.is_control()).map(|(at, _)| at)
+}

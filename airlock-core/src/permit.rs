@@ -1,0 +1,182 @@
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
+
+use crate::airlock::{Airlock, time_of};
+use crate::error::{Error, LeaseLost};
+use crate::gate::{Grant, NEVER};
+use crate::store::{Lease, Watch};
+use crate::token::Token;
+
+/// A lease on a place inside. Dropping it releases the place; it needs no runtime for that.
+///
+/// `Debug` shows the airlock and the fence, never the token.
+#[must_use = "dropping a permit releases it"]
+pub struct Permit {
+    airlock: Airlock,
+    /// None once it was released or detached.
+    lease: Option<Lease>,
+    fence: u64,
+    floor: u64,
+    until: u64,
+    shared: bool,
+    waited: Duration,
+    watch: OnceLock<Arc<Watch>>,
+}
+
+impl Permit {
+    pub(crate) fn new(airlock: Airlock, lease: Lease, grant: &Grant, waited: Duration) -> Self {
+        Permit {
+            airlock,
+            lease: Some(lease),
+            fence: grant.fence,
+            floor: grant.floor,
+            until: grant.until,
+            shared: grant.shared,
+            waited,
+            watch: OnceLock::new(),
+        }
+    }
+
+    /// The number of this admission: higher than every earlier one of this resource, also across restarts.
+    ///
+    /// Give it to the system that you protect. Behind a lock that system rejects what is below the highest fence
+    /// it has seen; behind a semaphore, below the highest [floor](Permit::floor) (Kleppmann, "How to do distributed
+    /// locking", 2016).
+    pub fn fence(&self) -> u64 {
+        self.fence
+    }
+
+    /// The lowest fence that was still inside when this permit was granted.
+    pub fn floor(&self) -> u64 {
+        self.floor
+    }
+
+    /// How long it waited in line.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// When the lease ends unless it is renewed, on the store's clock, as it was granted. None where it lasts as
+    /// long as this permit, as in memory without a longest hold.
+    pub fn deadline(&self) -> Option<SystemTime> {
+        (self.until < NEVER).then(|| time_of(self.until))
+    }
+
+    /// The airlock that granted it.
+    pub fn airlock(&self) -> &Airlock {
+        &self.airlock
+    }
+
+    /// The portable token of this lease, with which another process can renew or release it.
+    ///
+    /// # Errors
+    ///
+    /// When the lease is known to be lost.
+    pub fn token(&self) -> Result<Token, LeaseLost> {
+        self.ask_token(false)
+    }
+
+    /// Keeps the place without this permit, for the seal's ttl from now, and answers the token with which to renew
+    /// it, release it, or [restore](Airlock::restore) a permit.
+    ///
+    /// # Errors
+    ///
+    /// When the lease is known to be lost.
+    pub fn detach(mut self) -> Result<Token, LeaseLost> {
+        let token = self.ask_token(true)?;
+        self.lease = None;
+        Ok(token)
+    }
+
+    /// Extends the lease by the seal's ttl from now. A held permit does this by itself.
+    ///
+    /// # Errors
+    ///
+    /// [Lost](Error::Lost) when the lease is over, which it stays; [unavailable](Error::Unavailable).
+    pub async fn renew(&self) -> Result<(), Error> {
+        self.renew_by(None).await
+    }
+
+    /// Extends the lease to at least `ttl` from now: 1 µs to 365 days.
+    ///
+    /// # Errors
+    ///
+    /// As [`renew`](Permit::renew); [invalid](Error::Invalid) when `ttl` is out of bounds.
+    pub async fn renew_for(&self, ttl: Duration) -> Result<(), Error> {
+        self.renew_by(Some(ttl)).await
+    }
+
+    /// Releases the place, and says whether it was still held.
+    ///
+    /// # Errors
+    ///
+    /// [Lost](Error::Lost) when it was not; [unavailable](Error::Unavailable) when the store did not say, in which
+    /// case it is released in the background or by its deadline.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future releases the place as well.
+    pub async fn release(mut self) -> Result<(), Error> {
+        let Some(lease) = self.lease.clone() else { return Err(LeaseLost { ending: None }.into()) };
+        let released = self.airlock.release_lease(&lease).await;
+        if !matches!(released, Err(Error::Unavailable(_))) {
+            self.lease = None;
+        }
+        released
+    }
+
+    /// Resolves when the lease is lost, or can no longer be known not to be. Never otherwise. Cancel safe.
+    pub async fn lost(&self) -> LeaseLost {
+        self.watch().lost().await
+    }
+
+    /// Whether the lease is known to be lost, and how.
+    pub fn is_lost(&self) -> Option<LeaseLost> {
+        self.watch().is_lost()
+    }
+
+    /// Told when the lease is lost. Registered with the store at the first call only: most permits are gone before
+    /// anybody asks.
+    fn watch(&self) -> &Watch {
+        self.watch.get_or_init(|| {
+            let watch = Arc::new(Watch::default());
+            match &self.lease {
+                Some(lease) => self.airlock.inner().gates.watch(lease, &watch),
+                None => watch.lose(None),
+            }
+            watch
+        })
+    }
+
+    fn ask_token(&self, detach: bool) -> Result<Token, LeaseLost> {
+        let token = self.lease.as_ref().and_then(|lease| self.airlock.inner().gates.token(lease, detach));
+        token.ok_or_else(|| self.is_lost().unwrap_or(LeaseLost { ending: None }))
+    }
+
+    async fn renew_by(&self, ttl: Option<Duration>) -> Result<(), Error> {
+        match &self.lease {
+            Some(lease) => self.airlock.renew_lease(lease, ttl).await.map(|_| ()),
+            None => Err(LeaseLost { ending: None }.into()),
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(lease) = &self.lease
+            && !self.shared
+        {
+            self.airlock.inner().gates.give_back(lease, false);
+        }
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit")
+            .field("airlock", &self.airlock.name())
+            .field("fence", &self.fence)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,410 @@
+//! Gates in this process.
+//!
+//! # Implementation details
+//!
+//! Gates live in shards, each behind one lock, found by a hash of the resource's name. Everything about a gate,
+//! its table, who listens, its alarm, is guarded by its shard's lock. A command is one lookup and one
+//! [`step`](crate::gate::step) under that lock; whoever has to be told is collected under it and told after it.
+//!
+//! A guard's permit is found by its handle: shard, gate, slot, and a serial number that is never used again in
+//! its shard. It has no token and no deadline until somebody asks for one. A gate with nothing in it vanishes
+//! at once; what it must leave behind, its last numbers, becomes the floor of its whole shard.
+
+mod gate;
+mod shard;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use foldhash::fast::RandomState;
+use rand::Rng as _;
+use tokio::sync::Notify;
+
+use gate::{Ear, Gate, Told, ToldList};
+use shard::{Home, Shard};
+
+use super::{BoxFuture, Command, Gates, Lease, News, Store, Survey, Watch};
+use crate::clock::{Alarm, Clock, Due, TestClock};
+use crate::error::{ConfigError, StoreError};
+use crate::gate::{self as rules, Answer, Effects, Ending, Key, Ledger as _, Micros};
+use crate::gate::{Outcome, Spec, State, Stay, Verb};
+use crate::observer::Observers;
+use crate::sync::Mutex;
+use crate::token::{Local, Secret, Token};
+
+/// Gates in this process, decided at once: the default.
+///
+/// Waiters are woken directly, idle gates vanish, and a permit held by a guard needs neither a token nor a
+/// deadline. Nothing survives the process.
+///
+/// Clones share their gates: two airlocks of one name on clones of one store are one airlock. They must be
+/// configured alike.
+#[derive(Clone)]
+pub struct MemoryStore {
+    clock: Clock,
+    open: Arc<Mutex<HashMap<Arc<str>, Weak<MemoryGates>>>>,
+}
+
+impl MemoryStore {
+    /// An empty store on the system's clock.
+    pub fn new() -> Self {
+        MemoryStore { clock: Clock::System, open: Arc::default() }
+    }
+
+    /// An empty store on a clock that a test moves.
+    pub fn with_clock(clock: &TestClock) -> Self {
+        MemoryStore { clock: Clock::Test(clock.clone()), open: Arc::default() }
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        MemoryStore::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("clock", &self.clock).finish_non_exhaustive()
+    }
+}
+
+impl Store for MemoryStore {
+    fn open(&self, spec: &Spec, observers: &Observers) -> Result<Arc<dyn Gates>, ConfigError> {
+        let spec = Spec { guarded: true, ..spec.clone() };
+        let mut open = self.open.lock();
+        open.retain(|_, gates| gates.strong_count() > 0);
+        if let Some(gates) = open.get(&spec.name).and_then(Weak::upgrade) {
+            if gates.spec != spec {
+                let problem = format!("an airlock `{}` with another configuration is open on this store", spec.name);
+                return Err(ConfigError::new("store", problem));
+            }
+            gates.observers.join(observers);
+            return Ok(gates);
+        }
+        let gates = MemoryGates::new(spec.clone(), self.clock.clone(), observers.clone());
+        open.insert(spec.name, Arc::downgrade(&gates));
+        Ok(gates)
+    }
+}
+
+struct MemoryGates {
+    me: Weak<MemoryGates>,
+    spec: Spec,
+    clock: Clock,
+    observers: Observers,
+    hasher: RandomState,
+    shards: Box<[Shard]>,
+    /// Set once. Newcomers are refused under the shard's lock, so that none slips past the sweep of `close`.
+    closing: AtomicBool,
+    /// Somebody let go while closing.
+    let_go: Notify,
+}
+
+/// Which gate a command is for.
+#[derive(Clone, Copy)]
+enum At<'a> {
+    Home(Home),
+    Name(&'a str),
+}
+
+/// What follows from a step, outside the lock.
+#[derive(Default)]
+struct Aftermath {
+    told: ToldList,
+    report: Option<Report>,
+}
+
+/// What observers are told.
+struct Report {
+    resource: String,
+    effects: Effects<u32>,
+    now: Micros,
+}
+
+impl MemoryGates {
+    fn new(spec: Spec, clock: Clock, observers: Observers) -> Arc<Self> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let shards = (4 * cores).next_power_of_two().min(256) as u32;
+        // Numbers go on from the clock, so that they grow across restarts of the process (G2).
+        let floor = clock.now();
+        Arc::new_cyclic(|me| MemoryGates {
+            me: me.clone(),
+            spec,
+            clock,
+            observers,
+            hasher: RandomState::default(),
+            shards: (0..shards).map(|index| Shard::new(index, floor)).collect(),
+            closing: AtomicBool::new(false),
+            let_go: Notify::new(),
+        })
+    }
+
+    fn shard_of(&self, hash: u64) -> &Shard {
+        // Other bits than those that choose the bucket inside the shard.
+        &self.shards[(hash >> 32) as usize & (self.shards.len() - 1)]
+    }
+
+    /// One command, to its end.
+    fn run(&self, at: At<'_>, command: &Command<'_>) -> Answer {
+        let answer = self.run_once(at, command);
+        if answer.more { self.run_on(at, command, answer) } else { answer }
+    }
+
+    /// Goes on where a step reached its bound, one lock at a time, so that others get their turn.
+    #[cold]
+    fn run_on(&self, at: At<'_>, command: &Command<'_>, mut answer: Answer) -> Answer {
+        let tick = Command::new(command.resource, Verb::Tick);
+        while answer.more {
+            let applied = !matches!(answer.outcome, Outcome::Again);
+            let next = self.run_once(at, if applied { &tick } else { command });
+            let outcome = if applied { answer.outcome } else { next.outcome };
+            answer = Answer { outcome, ..next };
+        }
+        answer
+    }
+
+    /// One step of one gate, and everybody told who has to be.
+    fn run_once(&self, at: At<'_>, command: &Command<'_>) -> Answer {
+        let mut aftermath = Aftermath::default();
+        let answer = match at {
+            At::Home(home) => {
+                let mut gates = self.shards[home.shard as usize].lock();
+                self.step(&mut gates, home, command, &mut aftermath)
+            }
+            At::Name(resource) => {
+                let hash = self.hasher.hash_one(resource);
+                let shard = self.shard_of(hash);
+                let mut gates = shard.lock();
+                if matches!(command.verb, Verb::Enter(_)) && self.closing.load(Ordering::Relaxed) {
+                    return done(Outcome::Over(Ending::Closed));
+                }
+                let gate = match gates.find(hash, resource) {
+                    Some(gate) => gate,
+                    None if command.verb.creates() => gates.add(hash, resource),
+                    None => return done(Outcome::of_nothing(&command.verb, &self.spec)),
+                };
+                self.step(&mut gates, Home { shard: shard.index, gate }, command, &mut aftermath)
+            }
+        };
+        self.follow_up(command, &answer, aftermath);
+        answer
+    }
+
+    /// One step of the gate that is there, and what follows from it under the same lock.
+    fn step(&self, gates: &mut shard::Gates, home: Home, command: &Command<'_>, after: &mut Aftermath) -> Answer {
+        let Some(gate) = gates.gate(home.gate) else {
+            return done(Outcome::of_nothing(&command.verb, &self.spec));
+        };
+        let observed = self.observers.listening();
+        // A guard that leaves a gate where nobody waits and nothing is due needs no clock.
+        let leaves = matches!(command.verb, Verb::GiveUp { doubt: false, .. });
+        let now = if leaves && !observed && gate.is_quiet() { 0 } else { self.clock.now() };
+        // Only an offer to somebody who waits uses entropy.
+        let joins = matches!(&command.verb, Verb::Enter(enter) if enter.stay == Stay::Away);
+        let entropy = if joins || gate.table.meta().waiting > 0 { rand::rng().next_u64() } else { 0 };
+
+        let mut effects = Effects::new(observed || gate.has_listeners());
+        let answer = rules::step(&mut gate.table, &self.spec, &command.verb, now, entropy, &mut effects);
+        gate.collect(&effects, command, &answer, &mut after.told);
+        if observed {
+            after.report = Some(Report { resource: gate.resource.clone(), effects, now });
+        }
+        if self.closing.load(Ordering::Relaxed) {
+            self.let_go.notify_waiters();
+        }
+
+        let alarm = gate.alarm;
+        if gates.remove_if_idle(home.gate) {
+            if let Some(alarm) = alarm {
+                self.clock.cancel(alarm);
+            }
+        } else if let Some(at) = answer.next_at.filter(|_| !answer.more)
+            && let Some(gate) = gates.gate(home.gate)
+        {
+            self.set_alarm(gate, home, at);
+        }
+        answer
+    }
+
+    fn set_alarm(&self, gate: &mut Gate, home: Home, at: Micros) {
+        if let Some(alarm) = gate.alarm {
+            if alarm.at <= at {
+                return;
+            }
+            self.clock.cancel(alarm);
+        }
+        let whom: Weak<dyn Due> = self.me.clone();
+        gate.alarm = Some(self.clock.set_alarm(at, Alarm { whom, home: home.into() }));
+    }
+
+    fn follow_up(&self, command: &Command<'_>, answer: &Answer, after: Aftermath) {
+        for told in after.told {
+            told.tell();
+        }
+        let Some(Report { resource, effects, now }) = after.report else { return };
+        for effect in effects.iter() {
+            self.observers.changed(&resource, effect, now);
+        }
+        match (&command.verb, &answer.outcome) {
+            (Verb::Enter(enter), Outcome::Refused { reason, .. }) => {
+                self.observers.refused(&resource, enter.identity, *reason);
+            }
+            (Verb::Resize { limit }, Outcome::Done) => self.observers.resized(&resource, *limit),
+            _ => {}
+        }
+    }
+
+    /// Everybody beside a gate in that state: waiting futures, or guards.
+    fn attended(&self, state: State) -> Vec<Local> {
+        let mut found = Vec::new();
+        for shard in &self.shards {
+            found.extend(shard.lock().iter().flat_map(|gate| gate.attended(state)));
+        }
+        found
+    }
+
+    /// Puts somebody out who is still in that state, because this node closes.
+    fn expel(&self, local: Local, state: State) -> bool {
+        let home = Home::from(local.home);
+        let command = Command::new("", Verb::GiveUp { key: Key::Local(local), doubt: false });
+        let mut after = Aftermath::default();
+        let mut gates = self.shards[home.shard as usize].lock();
+        let ear = match gates.gate(home.gate) {
+            Some(gate) if gate.is_in(local, state) => gate.take_ear(local.slot),
+            _ => return false,
+        };
+        let answer = self.step(&mut gates, home, &command, &mut after);
+        drop(gates);
+        match ear {
+            Some(Ear::Turn(turn)) => turn.tell(News::Over(Ending::Closed)),
+            Some(Ear::Watches(watches)) => Told::Lost(watches, Ending::Closed).tell(),
+            None => {}
+        }
+        self.follow_up(&command, &answer, after);
+        true
+    }
+
+    async fn wait_for_guards(&self) {
+        loop {
+            let mut let_go = std::pin::pin!(self.let_go.notified());
+            let_go.as_mut().enable();
+            if self.attended(State::Holding).is_empty() {
+                return;
+            }
+            let_go.await;
+        }
+    }
+}
+
+impl Gates for MemoryGates {
+    fn try_apply(&self, command: &Command<'_>) -> Option<Answer> {
+        let at = match command.verb.key() {
+            Some(Key::Local(local)) => At::Home(local.home.into()),
+            _ => At::Name(command.resource),
+        };
+        Some(self.run(at, command))
+    }
+
+    fn apply<'a>(&'a self, command: Command<'a>) -> BoxFuture<'a, Result<Answer, StoreError>> {
+        // Not before it is polled: a future that is dropped unpolled has done nothing.
+        Box::pin(async move { Ok(self.try_apply(&command).unwrap_or_else(|| done(Outcome::Done))) })
+    }
+
+    fn give_back(&self, lease: &Lease, doubt: bool) {
+        let (at, key) = at(lease);
+        self.run(at, &Command::new("", Verb::GiveUp { key, doubt }));
+    }
+
+    fn needs_tokens(&self) -> bool {
+        false
+    }
+
+    fn token(&self, lease: &Lease, detach: bool) -> Option<Token> {
+        let (at, key) = at(lease);
+        let (resource, secret): (Arc<str>, Secret) = match lease {
+            Lease::Token(token) => (token.resource().into(), token.secret()),
+            Lease::Local(local) => {
+                let home = Home::from(local.home);
+                let mut gates = self.shards[home.shard as usize].lock();
+                (gates.gate(home.gate)?.resource.as_str().into(), Secret::random())
+            }
+        };
+        let answer = self.run(at, &Command::new("", Verb::Adopt { key, secret, detach }));
+        matches!(answer.outcome, Outcome::Renewed(_)).then(|| Token::new(resource, secret))
+    }
+
+    fn watch(&self, lease: &Lease, watch: &Arc<Watch>) {
+        let (at, key) = at(lease);
+        let listens = match at {
+            At::Home(home) => {
+                let mut gates = self.shards[home.shard as usize].lock();
+                gates.gate(home.gate).is_some_and(|gate| gate.listen(key, watch))
+            }
+            At::Name(resource) => {
+                let hash = self.hasher.hash_one(resource);
+                let mut gates = self.shard_of(hash).lock();
+                let found = gates.find(hash, resource);
+                found.and_then(|at| gates.gate(at)).is_some_and(|gate| gate.listen(key, watch))
+            }
+        };
+        if !listens {
+            watch.lose(None);
+        }
+    }
+
+    fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>> {
+        Box::pin(async move {
+            let mut resources = Vec::new();
+            for shard in &self.shards {
+                resources.extend(shard.lock().iter().map(|gate| gate.usage(&self.spec)));
+            }
+            let total = resources.len();
+            resources.sort_unstable_by(|a, b| {
+                (b.waiting, b.in_use, &a.resource).cmp(&(a.waiting, a.in_use, &b.resource))
+            });
+            let resources = resources.into_iter().skip(offset).take(count).collect();
+            Ok(Survey { total, resources })
+        })
+    }
+
+    fn close(&self, grace: Duration) -> BoxFuture<'_, Result<usize, StoreError>> {
+        Box::pin(async move {
+            self.closing.store(true, Ordering::SeqCst);
+            for local in self.attended(State::Waiting) {
+                self.expel(local, State::Waiting);
+            }
+            if tokio::time::timeout(grace, self.wait_for_guards()).await.is_ok() {
+                return Ok(0);
+            }
+            let guards = self.attended(State::Holding);
+            Ok(guards.into_iter().filter(|local| self.expel(*local, State::Holding)).count())
+        })
+    }
+}
+
+impl Due for MemoryGates {
+    fn due(&self, home: u64) {
+        let home = Home::from(home);
+        if let Some(gate) = self.shards[home.shard as usize].lock().gate(home.gate) {
+            gate.alarm = None;
+        }
+        // Whichever gate is there now: a tick does no harm.
+        self.run(At::Home(home), &Command::new("", Verb::Tick));
+    }
+}
+
+fn at(lease: &Lease) -> (At<'_>, Key<'static>) {
+    match lease {
+        Lease::Local(local) => (At::Home(local.home.into()), Key::Local(*local)),
+        Lease::Token(token) => (At::Name(token.resource()), Key::Token(token.secret())),
+    }
+}
+
+fn done(outcome: Outcome) -> Answer {
+    Answer { outcome, more: false, next_at: None }
+}

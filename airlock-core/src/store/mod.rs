@@ -1,0 +1,123 @@
+//! Where gates live and where a command is decided.
+//!
+//! A store runs the gate's own [`step`](crate::gate::step) over its tables, as one atomic step per command; see
+//! [`crate::gate`]. [`MemoryStore`] is always there.
+
+mod memory;
+mod turn;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use memory::MemoryStore;
+pub use turn::{News, Turn, Watch};
+
+use crate::error::{ConfigError, StoreError};
+use crate::gate::{Answer, Spec, Verb};
+use crate::observer::Observers;
+use crate::token::{Local, Token};
+
+/// A boxed future, as the `futures` crate names it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A place where gates live.
+pub trait Store: Send + Sync + 'static {
+    /// The gates of one airlock. Does no I/O: the first command does.
+    ///
+    /// # Errors
+    ///
+    /// When this store cannot run an airlock so configured.
+    fn open(&self, spec: &Spec, observers: &Observers) -> Result<Arc<dyn Gates>, ConfigError>;
+}
+
+/// The gates of one airlock in one store.
+///
+/// `try_apply` decides at once where that is possible, without a box or a wait. `apply` must be cancel safe in
+/// this sense: when its future is dropped, the caller gives the token up with doubt, and whatever the command
+/// did is undone or spent (G3).
+pub trait Gates: Send + Sync + 'static {
+    /// Decides at once, or not at all: then nothing was done.
+    fn try_apply(&self, command: &Command<'_>) -> Option<Answer> {
+        let _ = command;
+        None
+    }
+
+    /// Decides.
+    fn apply<'a>(&'a self, command: Command<'a>) -> BoxFuture<'a, Result<Answer, StoreError>>;
+
+    /// Gives up a lease, an offer or a place, in the background where it takes time. Needs no runtime, never
+    /// blocks on I/O, and may be called in `Drop`. With `doubt`, a command with that token is unanswered.
+    fn give_back(&self, lease: &Lease, doubt: bool);
+
+    /// Whether whoever enters must choose a token first, or a handle of this process will do.
+    fn needs_tokens(&self) -> bool {
+        true
+    }
+
+    /// The portable token of a lease; with `detach`, the lease is from now on kept by its deadline alone. None
+    /// when the lease is known to be over.
+    fn token(&self, lease: &Lease, detach: bool) -> Option<Token>;
+
+    /// Has `watch` told when the lease is lost, at once if it is.
+    fn watch(&self, lease: &Lease, watch: &Arc<Watch>);
+
+    /// Resources in use, busiest first.
+    fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>>;
+
+    /// Sends the waiters of this process away, lets holders finish for `grace`, then hands back what is held.
+    /// Answers how many leases those were.
+    fn close(&self, grace: Duration) -> BoxFuture<'_, Result<usize, StoreError>>;
+}
+
+/// One command to one gate.
+#[derive(Clone, Copy, Debug)]
+pub struct Command<'a> {
+    /// The gate's resource. Ignored where the key is a handle of this process.
+    pub resource: &'a str,
+    /// What is asked.
+    pub verb: Verb<'a>,
+    /// For who waits beside the gate: where to tell it that its turn has come.
+    pub turn: Option<&'a Arc<Turn>>,
+}
+
+impl<'a> Command<'a> {
+    /// A command of somebody who does not wait.
+    pub fn new(resource: &'a str, verb: Verb<'a>) -> Self {
+        Command { resource, verb, turn: None }
+    }
+}
+
+/// What a guard or a waiting future has of its ticket.
+#[derive(Clone, Debug)]
+pub enum Lease {
+    /// A handle, in a store of this process.
+    Local(Local),
+    /// A token.
+    Token(Token),
+}
+
+/// Resources in use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Survey {
+    /// How many there are in all.
+    pub total: usize,
+    /// A page of them, busiest first.
+    pub resources: Vec<Usage>,
+}
+
+/// How busy one resource is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Usage {
+    /// Its name.
+    pub resource: String,
+    /// The limit in force.
+    pub limit: u32,
+    /// Weight inside, offers included.
+    pub in_use: u64,
+    /// How many wait.
+    pub waiting: u64,
+}
