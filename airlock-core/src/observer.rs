@@ -148,8 +148,7 @@ impl Observers {
             identity: effect.identity.as_deref(),
             kind,
             fence: (effect.fence > 0).then_some(effect.fence),
-            waited: (kind != EventKind::Queued)
-                .then(|| span(effect.arrival, if was_in { effect.since } else { now })),
+            waited: (kind != EventKind::Queued).then(|| span(effect.arrival, if was_in { effect.since } else { now })),
             held: (was_in && matches!(kind, EventKind::Ended(_))).then(|| span(effect.since, now)),
         });
     }

@@ -279,9 +279,9 @@ impl Pending {
     /// Ready when the caller's time is over.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(timeout) = self.patience.and_then(|patience| patience.timeout) else { return Poll::Pending };
-        let timer = self.timer.get_or_insert_with(|| {
-            Box::pin(tokio::time::sleep(timeout.saturating_sub(self.since.elapsed())))
-        });
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout.saturating_sub(self.since.elapsed()))));
         timer.as_mut().poll(cx)
     }
 

@@ -321,10 +321,7 @@ impl Airlock {
         }
     }
 
-    async fn within_timeout<T>(
-        &self,
-        answer: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
+    async fn within_timeout<T>(&self, answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         match tokio::time::timeout(self.0.store_timeout, answer).await {
             Ok(answer) => answer,
             Err(_) => Err(StoreError::unknown(format!("it did not answer within {:?}", self.0.store_timeout))),

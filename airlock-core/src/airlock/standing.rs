@@ -94,13 +94,10 @@ impl Standing {
     pub(super) fn of(answer: Answer) -> Self {
         match answer.outcome {
             Outcome::Queued(place) => Standing::Waiting(Place::new(&place)),
-            Outcome::Offered { nonce, claim_by, .. } => {
-                Standing::Offered(Offer { nonce, claim_by: time_of(claim_by) })
+            Outcome::Offered { nonce, claim_by, .. } => Standing::Offered(Offer { nonce, claim_by: time_of(claim_by) }),
+            Outcome::Admitted(grant) => {
+                Standing::Inside { fence: grant.fence, until: (grant.until < NEVER).then(|| time_of(grant.until)) }
             }
-            Outcome::Admitted(grant) => Standing::Inside {
-                fence: grant.fence,
-                until: (grant.until < NEVER).then(|| time_of(grant.until)),
-            },
             Outcome::Over(ending) => Standing::Over(ending),
             _ => Standing::Unknown,
         }

@@ -31,11 +31,7 @@ impl Airlock {
     /// # Cancel safety
     ///
     /// Dropping the future drops the work and releases.
-    pub async fn with_admitted<'a, F, Fut, T>(
-        &self,
-        entrant: impl Into<Entrant<'a>>,
-        work: F,
-    ) -> Result<T, Error>
+    pub async fn with_admitted<'a, F, Fut, T>(&self, entrant: impl Into<Entrant<'a>>, work: F) -> Result<T, Error>
     where
         F: FnOnce(Admitted) -> Fut,
         Fut: Future<Output = T>,
@@ -49,11 +45,7 @@ impl Airlock {
     /// # Errors
     ///
     /// As [`try_enter`](Airlock::try_enter); and [lost](Error::Lost).
-    pub async fn try_with_admitted<'a, F, Fut, T>(
-        &self,
-        entrant: impl Into<Entrant<'a>>,
-        work: F,
-    ) -> Result<T, Error>
+    pub async fn try_with_admitted<'a, F, Fut, T>(&self, entrant: impl Into<Entrant<'a>>, work: F) -> Result<T, Error>
     where
         F: FnOnce(Admitted) -> Fut,
         Fut: Future<Output = T>,

@@ -70,9 +70,7 @@ impl Outcome {
         match verb {
             Verb::Claim { .. } => Outcome::Missed,
             Verb::Renew { .. } | Verb::Adopt { .. } | Verb::Restore { .. } => Outcome::Lost,
-            Verb::Inspect { .. } => {
-                Outcome::Seen(Box::new(Inspection { limit: spec.limit, ..Inspection::default() }))
-            }
+            Verb::Inspect { .. } => Outcome::Seen(Box::new(Inspection { limit: spec.limit, ..Inspection::default() })),
             Verb::Enter(_) | Verb::Resize { .. } | Verb::Tick => Outcome::Done,
             Verb::Poll { .. } | Verb::Look { .. } | Verb::GiveUp { .. } | Verb::Evict { .. } => Outcome::NotHeld,
         }

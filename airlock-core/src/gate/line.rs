@@ -1,4 +1,4 @@
-use super::{Attend, Change, Ending, Enter, Key, Ledger, Micros, NEVER, Outcome, Place, Denial, State};
+use super::{Attend, Change, Denial, Ending, Enter, Key, Ledger, Micros, NEVER, Outcome, Place, State};
 use super::{Step, Ticket};
 
 /// From how many departures the line's pace is a running mean; beyond, it is smoothed exponentially.

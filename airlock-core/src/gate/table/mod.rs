@@ -180,10 +180,9 @@ impl Ledger for Table {
             Key::Token(secret) => {
                 self.indexes.as_ref()?.by_secret(secret, |slot| self.entries[slot as usize].secret.as_ref())
             }
-            Key::Identity { identity, .. } => self
-                .indexes
-                .as_ref()?
-                .by_identity(identity, |slot| self.entries[slot as usize].identity.as_deref()),
+            Key::Identity { identity, .. } => {
+                self.indexes.as_ref()?.by_identity(identity, |slot| self.entries[slot as usize].identity.as_deref())
+            }
         }
     }
 

@@ -364,9 +364,8 @@ impl Gates for MemoryGates {
                 resources.extend(shard.lock().iter().map(|gate| gate.usage(&self.spec)));
             }
             let total = resources.len();
-            resources.sort_unstable_by(|a, b| {
-                (b.waiting, b.in_use, &a.resource).cmp(&(a.waiting, a.in_use, &b.resource))
-            });
+            resources
+                .sort_unstable_by(|a, b| (b.waiting, b.in_use, &a.resource).cmp(&(a.waiting, a.in_use, &b.resource)));
             let resources = resources.into_iter().skip(offset).take(count).collect();
             Ok(Survey { total, resources })
         })
