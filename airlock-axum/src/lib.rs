@@ -1,0 +1,37 @@
+//! Airlock for axum: a line on a router, and an extractor that holds the place.
+//!
+//! This crate is [`airlock_core`] and [`airlock_tower`] under one name, with [`Admitted`] as an extractor.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//! use airlock_axum::{Admitted, Airlock, AirlockLayer, Seal, by_extension};
+//! use axum::{Router, body::Bytes, response::IntoResponse, routing::post};
+//!
+//! # #[derive(Clone)] struct Claims { tenant: String }
+//! let imports = Airlock::builder("imports").seal(Seal::semaphore(2)).build()?;
+//!
+//! let app: Router = Router::new()
+//!     .route("/imports", post(import))
+//!     .layer(
+//!         AirlockLayer::new(imports)
+//!             .resource(by_extension(|claims: &Claims| &claims.tenant))
+//!             .wait(Duration::from_secs(5)),
+//!     );
+//!
+//! async fn import(admitted: Admitted, body: Bytes) -> impl IntoResponse {
+//!     format!("{} bytes, admission {}", body.len(), admitted.fence())
+//! }
+//! # let _ = app;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Admitted`] is the permit of the innermost layer around the route. A handler that keeps a clone of it keeps the
+//! place: in a WebSocket's task, or in a job that outlives the response. Where the layer may let requests pass
+//! ungated, take `Option<Admitted>`. With no layer at all the extractor answers 500 and says what is missing.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub use airlock_core::*;
+pub use airlock_tower::*;

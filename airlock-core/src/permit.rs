@@ -38,6 +38,21 @@ impl Permit {
         }
     }
 
+    /// A permit that is no lease: for front ends that let somebody in without asking, because an operator said so
+    /// or because the store is away. It takes no room, is never lost, has no token, and its fence is 0.
+    pub fn unleased(airlock: Airlock) -> Self {
+        Permit {
+            airlock,
+            lease: None,
+            fence: 0,
+            floor: 0,
+            until: NEVER,
+            shared: false,
+            waited: Duration::ZERO,
+            watch: OnceLock::from(Arc::default()),
+        }
+    }
+
     /// The number of this admission: higher than every earlier one of this resource, also across restarts.
     ///
     /// Give it to the system that you protect. Behind a lock that system rejects what is below the highest fence

@@ -1,0 +1,107 @@
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use airlock_core::Admitted;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use crate::future::{Lost, watch};
+use crate::BoxError;
+
+pin_project! {
+    /// The body of a response behind an [`AirlockLayer`](crate::AirlockLayer): it keeps the place until it has ended,
+    /// even if the body object lingers, and ends with an error when the lease is lost.
+    pub struct ResponseBody<B> {
+        #[pin]
+        kind: Kind<B>,
+    }
+}
+
+pin_project! {
+    #[project = KindProj]
+    enum Kind<B> {
+        Inner { #[pin] body: B, held: Option<Admitted>, lost: Option<Lost> },
+        Refusal { bytes: Option<Bytes> },
+    }
+}
+
+impl<B> ResponseBody<B> {
+    pub(crate) fn inner(body: B, held: Option<Admitted>) -> Self
+    where
+        B: Body,
+    {
+        // An empty body is never polled by some servers.
+        let held = held.filter(|_| !body.is_end_stream());
+        ResponseBody { kind: Kind::Inner { body, held, lost: None } }
+    }
+
+    pub(crate) fn refusal(bytes: Bytes) -> Self {
+        ResponseBody { kind: Kind::Refusal { bytes: Some(bytes).filter(|bytes| !bytes.is_empty()) } }
+    }
+}
+
+impl<B> Body for ResponseBody<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.project().kind.project() {
+            KindProj::Refusal { bytes } => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            KindProj::Inner { mut body, held, lost } => match body.as_mut().poll_frame(cx) {
+                Poll::Ready(frame) => {
+                    if !matches!(frame, Some(Ok(_))) || body.is_end_stream() {
+                        // Both: what watches the lease keeps it as well.
+                        *lost = None;
+                        *held = None;
+                    }
+                    Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+                }
+                Poll::Pending => {
+                    let Some(admitted) = held else { return Poll::Pending };
+                    let lost_lease = ready!(lost.get_or_insert_with(|| watch(admitted)).as_mut().poll(cx));
+                    *lost = None;
+                    *held = None;
+                    Poll::Ready(Some(Err(lost_lease.into())))
+                }
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Inner { body, .. } => body.is_end_stream(),
+            Kind::Refusal { bytes } => bytes.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Inner { body, .. } => body.size_hint(),
+            Kind::Refusal { bytes } => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+        }
+    }
+}
+
+impl<B> Default for ResponseBody<B> {
+    /// An empty one.
+    fn default() -> Self {
+        ResponseBody { kind: Kind::Refusal { bytes: None } }
+    }
+}
+
+impl<B> fmt::Debug for ResponseBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match &self.kind {
+            Kind::Inner { held: Some(_), .. } => "held",
+            Kind::Inner { held: None, .. } => "let go",
+            Kind::Refusal { .. } => "refusal",
+        };
+        f.debug_tuple("ResponseBody").field(&what).finish()
+    }
+}

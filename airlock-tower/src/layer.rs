@@ -1,0 +1,195 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use airlock_core::Airlock;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Method, Response, header};
+use tower_layer::Layer;
+
+use crate::name::{Name, NameError};
+use crate::number::IntoNumber;
+use crate::refusal::Problem;
+use crate::service::AirlockService;
+
+/// Gates an HTTP service with an [`Airlock`].
+///
+/// By default there is one resource for all requests, named like the airlock, everybody is anonymous, and who finds
+/// no room is refused at once. One type whatever is chosen, cheap to clone; what is shared stays shared, however
+/// often the layer is applied.
+///
+/// CORS preflights pass ungated. The order of layers is CORS, authentication, airlock.
+#[derive(Clone)]
+#[must_use = "a layer does nothing until it is applied"]
+pub struct AirlockLayer {
+    options: Arc<Options>,
+}
+
+type Predicate = dyn Fn(&Parts) -> bool + Send + Sync;
+type NumberOf<T> = dyn Fn(&Parts) -> Result<Option<T>, NameError> + Send + Sync;
+type Edit = dyn Fn(&Problem, &mut Response<Bytes>) + Send + Sync;
+
+#[derive(Clone)]
+pub(crate) struct Options {
+    pub(crate) airlock: Airlock,
+    pub(crate) resource: Option<Arc<dyn Name>>,
+    pub(crate) identity: Option<Arc<dyn Name>>,
+    pub(crate) group: Option<Arc<dyn Name>>,
+    pub(crate) priority: Option<Arc<NumberOf<i32>>>,
+    pub(crate) weight: Option<Arc<NumberOf<u32>>>,
+    pub(crate) wait: Option<Duration>,
+    pub(crate) skip: Option<Arc<Predicate>>,
+    pub(crate) on_refused: Option<Arc<Edit>>,
+    pub(crate) on_store_error: OnStoreError,
+    pub(crate) hold: Hold,
+}
+
+/// What to do when the store cannot be asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnStoreError {
+    /// 503 `unavailable`.
+    #[default]
+    Refuse,
+    /// Let everybody in, uncounted. The handler's permit is then [no lease](airlock_core::Permit::unleased).
+    Admit,
+}
+
+/// Until when a request keeps its place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Hold {
+    /// Until the response's body has ended or is dropped.
+    #[default]
+    Body,
+    /// Until the response's head is out.
+    Head,
+}
+
+impl AirlockLayer {
+    /// Gates with this airlock.
+    pub fn new(airlock: Airlock) -> Self {
+        let options = Options {
+            airlock,
+            resource: None,
+            identity: None,
+            group: None,
+            priority: None,
+            weight: None,
+            wait: None,
+            skip: None,
+            on_refused: None,
+            on_store_error: OnStoreError::Refuse,
+            hold: Hold::Body,
+        };
+        AirlockLayer { options: Arc::new(options) }
+    }
+
+    /// What is guarded: each name has its own gate. A request without one is 400 `unidentified`.
+    pub fn resource(self, name: impl Name) -> Self {
+        self.with(|options| options.resource = Some(Arc::new(name)))
+    }
+
+    /// Who asks: an identity is inside a resource at most once, and a second request of it is 409 `duplicate`. A
+    /// request without one is anonymous.
+    pub fn identity(self, name: impl Name) -> Self {
+        self.with(|options| options.identity = Some(Arc::new(name)))
+    }
+
+    /// Which group it belongs to, for the group's part of the line. A request without one has none.
+    pub fn group(self, name: impl Name) -> Self {
+        self.with(|options| options.group = Some(Arc::new(name)))
+    }
+
+    /// How urgent it is, where the admission strategy heeds it: higher goes first, 0 without an answer.
+    ///
+    /// The closure answers an `i32`, or an `Option` or `Result` of one; see [`integer_header`](crate::integer_header).
+    pub fn priority<R: IntoNumber<i32>>(self, priority: impl Fn(&Parts) -> R + Send + Sync + 'static) -> Self {
+        self.with(|options| options.priority = Some(Arc::new(move |parts| priority(parts).into_number())))
+    }
+
+    /// How much of the capacity it takes: 1 without an answer. 0, or more than the limit, is 400 `invalid`.
+    ///
+    /// The closure answers a `u32`, or an `Option` or `Result` of one.
+    pub fn weight<R: IntoNumber<u32>>(self, weight: impl Fn(&Parts) -> R + Send + Sync + 'static) -> Self {
+        self.with(|options| options.weight = Some(Arc::new(move |parts| weight(parts).into_number())))
+    }
+
+    /// How long a request waits in line on its open connection: not at all by default. Needs a tokio runtime with
+    /// time enabled.
+    pub fn wait(self, wait: Duration) -> Self {
+        self.with(|options| options.wait = Some(wait).filter(|wait| !wait.is_zero()))
+    }
+
+    /// Which requests pass ungated, besides CORS preflights.
+    pub fn skip(self, skip: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
+        self.with(|options| options.skip = Some(Arc::new(skip)))
+    }
+
+    /// Edits the response to whoever is not let in, after its status, headers and body are set.
+    ///
+    /// ```
+    /// # use airlock_core::{Airlock, Seal};
+    /// # use airlock_tower::AirlockLayer;
+    /// # fn main() -> Result<(), airlock_core::ConfigError> {
+    /// # let airlock = Airlock::builder("imports").seal(Seal::lock()).build()?;
+    /// use http::StatusCode;
+    ///
+    /// // Some proxies eject a host that answers 503.
+    /// let layer = AirlockLayer::new(airlock).on_refused(|problem, response| {
+    ///     if problem.status() == StatusCode::SERVICE_UNAVAILABLE {
+    ///         *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    ///     }
+    /// });
+    /// # let _ = layer;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_refused(self, edit: impl Fn(&Problem, &mut Response<Bytes>) + Send + Sync + 'static) -> Self {
+        self.with(|options| options.on_refused = Some(Arc::new(edit)))
+    }
+
+    /// What to do when the store cannot be asked: refuse by default.
+    pub fn on_store_error(self, on_store_error: OnStoreError) -> Self {
+        self.with(|options| options.on_store_error = on_store_error)
+    }
+
+    /// Until when a request keeps its place: until its response's body has ended, by default. Whoever keeps an
+    /// [`Admitted`](airlock_core::Admitted) keeps the place as well.
+    pub fn hold(self, hold: Hold) -> Self {
+        self.with(|options| options.hold = hold)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
+        change(Arc::make_mut(&mut self.options));
+        self
+    }
+}
+
+impl Options {
+    pub(crate) fn skips(&self, parts: &Parts) -> bool {
+        let preflight =
+            parts.method == Method::OPTIONS && parts.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+        preflight || self.skip.as_ref().is_some_and(|skip| skip(parts))
+    }
+}
+
+impl<S> Layer<S> for AirlockLayer {
+    type Service = AirlockService<S>;
+
+    fn layer(&self, inner: S) -> AirlockService<S> {
+        // Axum applies a layer once per request where a router's state is not set yet: nothing is made here.
+        AirlockService::new(inner, self.options.clone())
+    }
+}
+
+impl fmt::Debug for AirlockLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AirlockLayer")
+            .field("airlock", &self.options.airlock)
+            .field("wait", &self.options.wait)
+            .field("hold", &self.options.hold)
+            .finish_non_exhaustive()
+    }
+}

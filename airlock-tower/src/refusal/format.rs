@@ -1,0 +1,73 @@
+use headers_accept::Accept;
+use http::header::ACCEPT;
+use http::request::Parts;
+use http::{HeaderMap, Method};
+use mediatype::MediaType;
+use mediatype::names::{APPLICATION, HTML, JSON, TEXT};
+
+/// In which form a client wants to hear that it is not let in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Format {
+    pub(crate) html: bool,
+    /// Headers only.
+    pub(crate) head: bool,
+}
+
+impl Format {
+    pub(crate) fn of(parts: &Parts) -> Self {
+        Format { html: prefers_html(&parts.headers), head: parts.method == Method::HEAD }
+    }
+}
+
+/// Whether a client would rather have a page than a problem (RFC 9110, 12.5.1). In doubt it gets the problem.
+fn prefers_html(headers: &HeaderMap) -> bool {
+    const PAGE: MediaType<'_> = MediaType::new(TEXT, HTML);
+    const DOCUMENT: MediaType<'_> = MediaType::new(APPLICATION, JSON);
+
+    let values = || headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    // Most clients that are programs never mention it, and then there is nothing to weigh.
+    if !values().any(|value| value.contains("html")) {
+        return false;
+    }
+    let mut values = values();
+    let Some(first) = values.next() else { return false };
+    let all = values.fold(first.to_owned(), |all, value| all + "," + value);
+    // The problem is `application/problem+json`; who accepts any JSON accepts it.
+    let problem = all.replace("application/problem+json", "application/json");
+    let Ok(accept) = problem.parse::<Accept>() else { return false };
+    accept.negotiate(&[DOCUMENT, PAGE]) == Some(&PAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefers(accept: &[&str]) -> bool {
+        let mut headers = HeaderMap::new();
+        for value in accept {
+            headers.append(ACCEPT, value.parse().unwrap());
+        }
+        prefers_html(&headers)
+    }
+
+    #[test]
+    fn a_page_only_for_who_prefers_it() {
+        let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        assert!(prefers(&[browser]));
+        assert!(prefers(&["text/html"]));
+        assert!(prefers(&["text/html;q=0.9, application/json;q=0.5"]));
+        assert!(prefers(&["application/xml", "text/html"]));
+        for problem in [
+            &[][..],
+            &["*/*"],
+            &["application/json"],
+            &["application/problem+json, text/html;q=0.9"],
+            &["text/html;q=0.5, */*"],
+            &["text/html;q=0, application/json"],
+            &["html nonsense ;;;,,"],
+            &["application/json", "text/html;q=0.1"],
+        ] {
+            assert!(!prefers(problem), "{problem:?}");
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Refusals as responses.
+//!
+//! | what happened | status | `Airlock-Status` |
+//! |---|---|---|
+//! | no room, and no line or only tried | 503 | `full` |
+//! | waited as long as the layer allows | 503 | `timed-out` |
+//! | the line, or this group's part of it, is full | 503 | `line-full` |
+//! | this identity is already inside | 409 | `duplicate` |
+//! | this identity entered again elsewhere | 409 | `superseded` |
+//! | the offer is gone | 409 | `missed` |
+//! | the store is down | 503 | `unavailable` |
+//! | shutting down, or put out of the line | 503 | `closed` |
+//! | lease lost while the handler ran | 500 | `lost` |
+//! | the request does not say who it is | 400 | `unidentified` |
+//! | a malformed name or number, or too heavy | 400 | `invalid` |
+
+mod format;
+mod page;
+
+use std::time::Duration;
+
+use airlock_core::{Error, LeaseLost, Reason};
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use serde::Serialize;
+
+pub(crate) use format::Format;
+
+use crate::layer::Options;
+use crate::name::NameError;
+
+/// Says what happened, for clients that do not read bodies.
+const AIRLOCK_STATUS: HeaderName = HeaderName::from_static("airlock-status");
+
+/// Why a request was not let in, or not to its end.
+///
+/// The response has its [`status`](Problem::status), the header `Airlock-Status` with its [`name`](Problem::name),
+/// `Cache-Control: private, no-store`, `Retry-After` for 503 and 429, and a body: `application/problem+json` (RFC
+/// 9457), or a page if the client prefers `text/html`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    status: StatusCode,
+    name: &'static str,
+    title: &'static str,
+    detail: String,
+    retry_after: Option<Duration>,
+}
+
+impl Problem {
+    /// The status code.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What happened in one word, such as `full`: the value of `Airlock-Status`, and the end of the problem's type.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// When asking again makes sense, where that is known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    pub(crate) fn of(error: &Error) -> Self {
+        match error {
+            Error::Refused(refusal) => {
+                Problem { retry_after: refusal.retry_after, ..Problem::because(refusal.reason) }
+            }
+            Error::Unavailable(_) => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "Unavailable",
+                "Whether there is room cannot be found out at the moment.",
+            ),
+            Error::Invalid(invalid) => Problem::invalid(invalid.to_string()),
+            Error::Lost(lost) => Problem::lost(lost),
+            _ => Problem::because(Reason::Full),
+        }
+    }
+
+    pub(crate) fn unnamed(error: &NameError) -> Self {
+        if error.is_malformed() {
+            return Problem::invalid(error.to_string());
+        }
+        let detail = error.to_string();
+        Problem::new(StatusCode::BAD_REQUEST, "unidentified", "Who is asking?", sentence(detail))
+    }
+
+    pub(crate) fn lost(_: &LeaseLost) -> Self {
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "lost",
+            "The place inside was lost",
+            "The request was stopped while it was being worked on. It may have been carried out in part: look before \
+             you repeat it.",
+        )
+    }
+
+    fn invalid(detail: String) -> Self {
+        Problem::new(StatusCode::BAD_REQUEST, "invalid", "Invalid request", sentence(detail))
+    }
+
+    fn because(reason: Reason) -> Self {
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        let (status, name, title, detail) = match reason {
+            Reason::TimedOut => (
+                unavailable,
+                "timed-out",
+                "No room in time",
+                "There was no room for as long as this request could wait. Try again later.",
+            ),
+            Reason::LineFull => (unavailable, "line-full", "The line is full", "Too many wait already. Try again later."),
+            Reason::GroupLineFull => (
+                unavailable,
+                "line-full",
+                "The line is full",
+                "Too many of this group wait already. Try again later.",
+            ),
+            Reason::Duplicate => (
+                StatusCode::CONFLICT,
+                "duplicate",
+                "Already inside",
+                "A request of the same identity is being worked on. Wait for its end.",
+            ),
+            Reason::Superseded => (
+                StatusCode::CONFLICT,
+                "superseded",
+                "Superseded",
+                "The same identity asked again elsewhere, and this request's place in line went over to that one.",
+            ),
+            Reason::Missed | Reason::Absent | Reason::Spent => {
+                (StatusCode::CONFLICT, "missed", "Missed", "The place that was held is gone. Ask for a new one.")
+            }
+            Reason::TooHeavy => (
+                StatusCode::BAD_REQUEST,
+                "invalid",
+                "Invalid request",
+                "The request asks for more than the limit in force.",
+            ),
+            Reason::ShuttingDown => {
+                (unavailable, "closed", "Closed", "This server is shutting down. Try again.")
+            }
+            Reason::Evicted => (unavailable, "closed", "Closed", "An operator closed this request's place in line."),
+            _ => (unavailable, "full", "No room", "As many as are allowed are inside. Try again later."),
+        };
+        Problem::new(status, name, title, detail)
+    }
+
+    fn new(status: StatusCode, name: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Problem { status, name, title, detail: detail.into(), retry_after: None }
+    }
+
+    /// The whole response, edited as the layer's user wishes.
+    pub(crate) fn respond(&self, options: &Options, format: Format) -> Response<Bytes> {
+        let airlock = options.airlock.name();
+        let (content_type, body) = if format.html {
+            ("text/html; charset=utf-8", page::render(self, airlock))
+        } else {
+            ("application/problem+json", self.json(airlock))
+        };
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+        headers.insert(AIRLOCK_STATUS, HeaderValue::from_static(self.name));
+        if matches!(self.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+            headers.insert(RETRY_AFTER, HeaderValue::from(self.retry_after_seconds()));
+        }
+        if let Some(edit) = &options.on_refused {
+            edit(self, &mut response);
+        }
+        if format.head {
+            *response.body_mut() = Bytes::new();
+        }
+        response
+    }
+
+    /// Whole seconds, rounded up, never 0: a crowd told 0 comes back at once.
+    fn retry_after_seconds(&self) -> u64 {
+        let after = self.retry_after.unwrap_or_default();
+        (after.as_secs() + u64::from(after.subsec_nanos() > 0)).max(1)
+    }
+
+    fn json(&self, airlock: &str) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Document<'a> {
+            r#type: String,
+            title: &'a str,
+            status: u16,
+            detail: &'a str,
+            airlock: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            retry_after_ms: Option<u64>,
+        }
+        let document = Document {
+            r#type: format!("urn:airlock:problem#{}", self.name),
+            title: self.title,
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            airlock,
+            retry_after_ms: self.retry_after.map(|after| after.as_millis() as u64),
+        };
+        // Strings and numbers only: there is nothing in it that could fail.
+        serde_json::to_vec(&document).unwrap_or_default()
+    }
+
+    pub(crate) fn title(&self) -> &str {
+        self.title
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+/// An error's text as a sentence.
+fn sentence(text: String) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => format!("{}{}.", first.to_uppercase(), chars.as_str()),
+        None => text,
+    }
+}
