@@ -1,0 +1,3 @@
+//! What the tests and benchmarks in this folder share.
+
+pub mod ratio;

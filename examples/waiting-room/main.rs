@@ -1,0 +1,150 @@
+//! The flagship: an HTTP server whose work is gated by airlocks, to try everything on.
+//!
+//! `cargo run --release --example waiting-room` starts it and prints what to try next.
+
+mod home;
+mod options;
+mod work;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use airlock_axum::store::MemoryStore;
+use airlock_axum::{Airlock, AirlockLayer, ConfigError, Line, Seal, by_header, integer_header};
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware::from_fn;
+use axum::routing::{get, post};
+use clap::Parser;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use options::{Admission, Options, StoreChoice};
+
+/// How long work may go on after the signal to stop.
+const GRACE: Duration = Duration::from_secs(30);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+
+    let airlocks = match Airlocks::new(&options) {
+        Ok(airlocks) => airlocks,
+        Err(error) => {
+            eprintln!("error: these options cannot work: {error}\n\nFor more information, try '--help'.");
+            return ExitCode::from(2);
+        }
+    };
+    match serve(&options, &airlocks).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: cannot serve on {}: {error}", options.listen);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The two airlocks of this server.
+struct Airlocks {
+    /// One gate for each tenant.
+    imports: Airlock,
+    /// One gate for all.
+    shared: Airlock,
+}
+
+impl Airlocks {
+    fn new(options: &Options) -> Result<Self, ConfigError> {
+        let StoreChoice::Memory = options.store;
+        let store = MemoryStore::new();
+        let line = Line::new().capacity(options.line);
+        let imports = Airlock::builder("imports")
+            .seal(Seal::semaphore(options.tenant_limit).ttl(options.ttl))
+            .line(line.clone())
+            .store(store.clone())
+            .build()?;
+        let shared =
+            Airlock::builder("shared").seal(Seal::semaphore(options.limit).ttl(options.ttl)).line(line).store(store);
+        let shared = match options.admission {
+            Admission::Opportunistic => shared.admission(airlock_axum::admission::Opportunistic::new()),
+            Admission::Fifo => shared.admission(airlock_axum::admission::Fifo::new()),
+            Admission::Priority => shared.admission(airlock_axum::admission::Priority::new()),
+        };
+        Ok(Airlocks { imports, shared: shared.build()? })
+    }
+
+    fn router(&self, wait: Duration) -> Router {
+        let per_tenant = AirlockLayer::new(self.imports.clone()).resource(by_header("x-tenant")).wait(wait);
+        let for_all = AirlockLayer::new(self.shared.clone())
+            .identity(by_header("x-user"))
+            .group(by_header("x-tenant"))
+            .priority(integer_header("x-priority"))
+            .wait(wait);
+        // The query is checked first: what cannot be worked on takes no place.
+        let checked = from_fn(work::check_query);
+        Router::new()
+            .route("/imports", post(work::import).route_layer(per_tenant.clone()).route_layer(checked.clone()))
+            .route("/shared", post(work::import).route_layer(for_all).route_layer(checked.clone()))
+            .route("/stream", get(work::stream).route_layer(per_tenant).route_layer(checked))
+            .route("/healthz", get(|| async { "ok\n" }))
+            .route("/", get(home::page))
+            .fallback(|| async { (StatusCode::NOT_FOUND, "There is nothing here. GET / says what there is.\n") })
+    }
+
+    /// Sends waiters away, lets holders finish.
+    async fn shut_down(&self) {
+        let (imports, shared) = tokio::join!(self.imports.shutdown(GRACE), self.shared.shutdown(GRACE));
+        let handed_back = imports.unwrap_or_default() + shared.unwrap_or_default();
+        if handed_back > 0 {
+            eprintln!("{handed_back} requests were not done after {GRACE:?} and were stopped");
+        }
+    }
+}
+
+async fn serve(options: &Options, airlocks: &Airlocks) -> std::io::Result<()> {
+    let listener = TcpListener::bind(options.listen).await?;
+    home::print_hints(listener.local_addr()?, options);
+    let (stopping, stopped) = tokio::sync::watch::channel(false);
+    let mut signalled = stopped.clone();
+    let server = axum::serve(listener, airlocks.router(options.wait)).with_graceful_shutdown(async move {
+        // Fails only when the sender is gone, which is a reason to stop as well.
+        let _ = signalled.wait_for(|stop| *stop).await;
+    });
+    let stop = async {
+        stop_signal().await;
+        eprintln!("stopping: no new work, {GRACE:?} for what is being done; again to stop at once");
+        stopping.send_replace(true);
+        tokio::select! {
+            () = airlocks.shut_down() => {}
+            () = stop_signal() => return,
+        }
+        // Connections that read nothing any more are not waited for.
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(5)) => {}
+            () = stop_signal() => {}
+        }
+    };
+    tokio::select! {
+        result = server => result,
+        () = stop => Ok(()),
+    }
+}
+
+/// Ctrl-C or SIGTERM.
+async fn stop_signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<Option<()>>();
+    tokio::select! {
+        _ = interrupt => {}
+        _ = terminate => {}
+    }
+}

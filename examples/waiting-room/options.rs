@@ -1,0 +1,102 @@
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+/// An HTTP server that lets at most so many requests work at once, for each tenant and in all, and keeps the others
+/// in an honest line.
+///
+/// Its work is to sleep: `POST /imports?ms=500` with the header `x-tenant` occupies one of that tenant's places for
+/// half a second. Send more than fit and watch who is refused, or, with --wait, who waits for how long.
+#[derive(Debug, Parser)]
+#[command(name = "waiting-room", version, after_help = EXAMPLES)]
+pub(crate) struct Options {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3000")]
+    pub(crate) listen: SocketAddr,
+
+    /// Where it is decided who gets in: `memory`, in this process
+    #[arg(long, value_name = "STORE", default_value = "memory")]
+    pub(crate) store: StoreChoice,
+
+    /// Who of those who wait for /shared goes next
+    #[arg(long, value_enum, default_value_t = Admission::Fifo)]
+    pub(crate) admission: Admission,
+
+    /// How many may work in /shared at once; 0 lets nobody in
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) limit: u32,
+
+    /// How many of one tenant may work in /imports and /stream at once; 0 lets nobody in
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub(crate) tenant_limit: u32,
+
+    /// How long a request waits in line for its turn, in seconds, such as 5 or 0.5; 0: not at all
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
+    pub(crate) wait: Duration,
+
+    /// How long a place lasts after its holder was last heard of, in seconds; more than 0
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = some_seconds)]
+    pub(crate) ttl: Duration,
+
+    /// How many may wait in one line
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(crate) line: u64,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  waiting-room
+      two at once for each tenant, ten at once in all; who finds no room is refused
+  waiting-room --wait 10 --tenant-limit 1
+      one at once for each tenant; the others wait up to ten seconds for their turn
+  waiting-room --wait 60 --limit 1 --admission priority
+      in /shared the highest x-priority goes first
+
+Set RUST_LOG=airlock=debug to see every admission, wait and refusal.";
+
+/// A store that this program can use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoreChoice {
+    Memory,
+}
+
+impl FromStr for StoreChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "memory" => Ok(StoreChoice::Memory),
+            _ => Err("there is no such store; use `memory`".to_owned()),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Admission {
+    /// Nobody waits: whoever finds room is in
+    Opportunistic,
+    /// First come, first served
+    Fifo,
+    /// The highest `x-priority` first, equals in order of arrival
+    Priority,
+}
+
+/// The longest wait or time to live: a day.
+const LONGEST: f64 = 86_400.0;
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds, such as 5 or 0.5".to_owned())?;
+    if !(0.0..=LONGEST).contains(&seconds) {
+        return Err(format!("must be between 0 and {LONGEST} seconds"));
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+fn some_seconds(text: &str) -> Result<Duration, String> {
+    match seconds(text)? {
+        Duration::ZERO => Err("must be more than 0 seconds".to_owned()),
+        some => Ok(some),
+    }
+}
