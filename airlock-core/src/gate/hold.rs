@@ -37,13 +37,16 @@ impl<L: Ledger> Step<'_, L> {
     /// Gives a guard's lease a token; with `detach`, a deadline as well (G15).
     pub(super) fn adopt(&mut self, key: &Key<'_>, secret: Secret, detach: bool) -> Outcome {
         match self.find(Some(key)) {
-            Some((id, ticket)) if ticket.state == State::Holding => {
+            // Whoever has the token can release the lease: only those who can do that may get one (G14).
+            Some((id, ticket)) if ticket.state == State::Holding && key.may_act_on(&ticket) => {
                 self.ledger.name(id, secret);
                 let mut ticket = ticket;
                 if detach {
-                    let unguarded = Ticket { deadline: 0, ..ticket };
-                    let wanted = self.renewed(&unguarded, None);
-                    ticket.deadline = if ticket.deadline == NEVER { wanted } else { wanted.max(ticket.deadline) };
+                    // A guard's deadline, if it has one, is its longest hold, and none to keep without it.
+                    let shared = self.is_shared(self.ledger.identity(id).is_some());
+                    let of_guard = self.spec.guarded && !shared && ticket.attend == Attend::Here;
+                    let deadline = if of_guard { 0 } else { ticket.deadline };
+                    ticket.deadline = self.renewed(&Ticket { deadline, ..ticket }, None);
                     ticket.attend = Attend::Away;
                     self.ledger.write(id, ticket);
                     self.expect_at(ticket.deadline);

@@ -1,0 +1,133 @@
+//! The invariants of section 4, by brute force from the raw tickets, after every command.
+
+use std::collections::HashMap;
+
+use airlock_core::gate::{Answer, Change, Effects, GroupId, Ledger, Micros, NEVER, Outcome, Pick, Spec, State};
+use airlock_core::gate::{Table, Ticket, is_idle};
+
+use crate::ensure;
+use crate::model::{Known, before};
+
+/// What was there before the step.
+pub struct Past<'a> {
+    pub held: u64,
+    pub known: &'a [Known],
+}
+
+/// Everything that holds of any gate at any time.
+pub fn invariants(table: &Table, spec: &Spec, now: Micros, answer: &Answer, past: &Past<'_>) -> Result<(), String> {
+    let meta = table.meta();
+    let tickets: Vec<&Ticket> = table.tickets().map(|(_, ticket)| ticket).collect();
+    let count = |state: State| tickets.iter().filter(|ticket| ticket.state == state).count() as u64;
+    let held: u64 =
+        tickets.iter().filter(|ticket| ticket.state.takes_room()).map(|ticket| u64::from(ticket.weight)).sum();
+    let recount = (held, count(State::Waiting), count(State::Offered));
+    let counters = (meta.held, meta.waiting, meta.offered);
+    ensure!(counters == recount, "(held, waiting, offered) is {recount:?}, counted as {counters:?}");
+
+    let limit = u64::from(meta.override_limit.unwrap_or(spec.limit));
+    ensure!(held <= limit || held <= past.held, "{held} inside above the limit of {limit}");
+    let in_line = recount.1 + recount.2;
+    ensure!(in_line <= spec.line.capacity, "{in_line} in a line of {}", spec.line.capacity);
+
+    // Nobody who may take it waits beside free room (G6).
+    let waiting = || tickets.iter().filter(|ticket| ticket.state == State::Waiting);
+    let head = waiting().reduce(|a, b| if before(b, a) { b } else { a });
+    if let (Some(head), false, Pick::Head) = (head, answer.more, spec.pick) {
+        ensure!(held + u64::from(head.weight) > limit, "free room beside {head:?}");
+        ensure!(limit == 0 || u64::from(head.weight) <= limit, "too heavy a head waits: {head:?}");
+    }
+    ensure!(spec.pick != Pick::Nobody || in_line == 0, "somebody waits where nobody does");
+
+    // What is past its deadline is gone (G1), and the gate knows when it has to look again.
+    let earliest = tickets.iter().map(|ticket| ticket.deadline).min().unwrap_or(NEVER);
+    ensure!(meta.soonest <= earliest, "soonest {} is after {earliest}", meta.soonest);
+    ensure!(answer.more || earliest > now, "somebody is past its deadline of {earliest}");
+    let next_at = if answer.more { Some(now) } else { Some(meta.soonest).filter(|at| *at < NEVER) };
+    ensure!(answer.next_at == next_at, "next at {:?} instead of {next_at:?}", answer.next_at);
+    ensure!(answer.more || next_at.is_none_or(|at| at > now), "the driver would turn in circles");
+
+    let floor = tickets.iter().filter(|ticket| ticket.state.takes_room()).map(|ticket| ticket.fence).min();
+    let known = Ledger::floor(table);
+    ensure!(known == floor, "floor {known:?} instead of {floor:?}");
+    ensure!(tickets.iter().all(|ticket| ticket.arrival <= meta.arrival && ticket.fence <= meta.fence), "{meta:?}");
+    let idle = tickets.is_empty() && meta.override_limit.is_none();
+    ensure!(is_idle(table) == idle, "is_idle is wrong about {tickets:?}");
+    each(&tickets, spec)
+}
+
+/// What holds of each ticket by itself, and of two of them.
+fn each(tickets: &[&Ticket], spec: &Spec) -> Result<(), String> {
+    let mut groups: HashMap<GroupId, u64> = HashMap::new();
+    let mut numbers: Vec<(u64, bool)> = Vec::with_capacity(2 * tickets.len());
+    for ticket in tickets {
+        let inside = ticket.state.takes_room();
+        numbers.push((ticket.arrival, false));
+        if inside {
+            numbers.push((ticket.fence, true));
+        }
+        let permanent = ticket.deadline >= NEVER;
+        let right = match ticket.state {
+            State::Waiting => ticket.fence == 0 && ticket.nonce == 0 && ticket.since == 0,
+            State::Offered => ticket.fence > 0 && ticket.nonce > 0 && !permanent,
+            State::Holding => {
+                let longest = ticket.since.saturating_add(spec.max_hold).min(NEVER);
+                ticket.fence > 0 && ticket.deadline <= longest && (!permanent || spec.guarded)
+            }
+            State::Spent => !permanent,
+        };
+        ensure!(right, "inconsistent: {ticket:?}");
+        match ticket.group {
+            Some(group) => *groups.entry(group).or_default() += 1,
+            None => continue,
+        }
+        ensure!(matches!(ticket.state, State::Waiting | State::Offered), "counted in its group: {ticket:?}");
+    }
+    let all = numbers.len();
+    numbers.sort_unstable();
+    numbers.dedup();
+    ensure!(numbers.len() == all, "two tickets of one arrival or fence: {tickets:?}");
+    let fullest = groups.values().max().copied().unwrap_or(0);
+    ensure!(fullest <= spec.line.group_capacity, "{fullest} of one group in line");
+    Ok(())
+}
+
+/// Groups by name, by id and by their own count are the same groups.
+pub fn groups(table: &Table, known: &[Known]) -> Result<(), String> {
+    let mut ids: HashMap<usize, (GroupId, u64)> = HashMap::new();
+    for known in known {
+        ensure!(known.group.is_some() == known.ticket.group.is_some(), "grouped: {known:?}");
+        let (Some(name), Some(id)) = (known.group, known.ticket.group) else { continue };
+        let entry = ids.entry(name).or_insert((id, 0));
+        ensure!(entry.0 == id, "one group under two ids: {known:?}");
+        entry.1 += 1;
+    }
+    for (id, count) in ids.values() {
+        let same = ids.values().filter(|(other, _)| other == id).count();
+        let counted = table.read_group(*id).in_line;
+        ensure!(same == 1 && counted == *count, "group {id:?}: {count} in line, counted as {counted}");
+    }
+    Ok(())
+}
+
+/// A step does a bounded amount of work in a fixed order: leases, offers, presence; by deadline, then arrival.
+pub fn sweep(spec: &Spec, effects: &Effects<u32>, answer: &Answer, work: u64, past: &Past<'_>) -> Result<(), String> {
+    use airlock_core::gate::Ending::{Absent, Lapsed, Missed};
+    let bound = u64::from(spec.step_bound);
+    // Looking somebody up reclaims it besides, when a backlog is left: by token and by identity.
+    ensure!(work <= bound + 2, "{work} tickets in one step");
+    ensure!(!answer.more || work >= bound, "more to do after {work}");
+    ensure!(answer.more || !matches!(answer.outcome, Outcome::Again), "again, but there is no more to do");
+    let swept = effects.iter().take(spec.step_bound as usize).map_while(|effect| {
+        let place = match effect.change {
+            Change::Ended(Lapsed) => 0,
+            Change::Ended(Missed) | Change::Requeued => 1,
+            Change::Ended(Absent) => 2,
+            _ => return None,
+        };
+        let ticket = past.known.iter().find(|known| known.id == effect.id)?.ticket;
+        Some((place, ticket.deadline, ticket.arrival))
+    });
+    ensure!(swept.is_sorted(), "swept out of order: {effects:?}");
+    Ok(())
+}

@@ -1,0 +1,401 @@
+//! What a gate should look like after a step: a small oracle, written from the rules and apart from the gate.
+//!
+//! It does not decide who is next; it takes the effects of a step one by one, checks that each was right at the
+//! moment when it happened, and carries them out on a plain list of tickets. What comes out must be what the
+//! ledger has.
+
+use std::cmp::Ordering;
+
+use airlock_core::Local;
+use airlock_core::gate::{Attend, Change, Effect, Ending, GroupId, Meta, Micros, NEVER, OnMissed, OnReentry, Pick};
+use airlock_core::gate::{RETRY_HORIZON, Spec, State, Stay, Ticket};
+
+use crate::ask::{Ask, IDENTITIES, Name, Newcomer, TokenNumber};
+use crate::ensure;
+
+/// Stands for the id of a group that the oracle cannot know.
+pub const SOME_GROUP: GroupId = GroupId(u32::MAX);
+
+/// A ticket and its names.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    pub id: u32,
+    pub ticket: Ticket,
+    pub token: Option<TokenNumber>,
+    pub who: Option<usize>,
+    /// Only while it is in the line.
+    pub group: Option<usize>,
+    pub local: Option<Local>,
+}
+
+/// One step, replayed.
+pub struct Replay<'a> {
+    pub spec: &'a Spec,
+    pub ask: &'a Ask,
+    pub now: Micros,
+    /// In force when somebody was let in.
+    pub limit: u32,
+    pub arrival: u64,
+    pub fence: u64,
+    pub tickets: Vec<Known>,
+    /// The newcomer's ticket.
+    pub entered: Option<u32>,
+    /// Whether an offer was taken up.
+    pub claimed: bool,
+    /// What was reclaimed or promoted.
+    pub work: u64,
+}
+
+/// Line order, without the gate's own integers for it.
+pub fn before(a: &Ticket, b: &Ticket) -> bool {
+    let order = a.order().partial_cmp(&b.order()).expect("scores are finite");
+    order.then(a.arrival.cmp(&b.arrival)) == Ordering::Less
+}
+
+impl<'a> Replay<'a> {
+    pub fn new(spec: &'a Spec, ask: &'a Ask, now: Micros, limit: u32, meta: &Meta, tickets: &[Known]) -> Self {
+        let tickets = tickets.to_vec();
+        Replay {
+            spec,
+            ask,
+            now,
+            limit,
+            arrival: meta.arrival,
+            fence: meta.fence,
+            tickets,
+            entered: None,
+            claimed: false,
+            work: 0,
+        }
+    }
+
+    pub fn count(&self, state: State) -> u64 {
+        self.tickets.iter().filter(|known| known.ticket.state == state).count() as u64
+    }
+
+    pub fn in_line_of(&self, group: usize) -> u64 {
+        self.tickets.iter().filter(|known| known.group == Some(group)).count() as u64
+    }
+
+    fn held(&self) -> u64 {
+        let inside = self.tickets.iter().filter(|known| known.ticket.state.takes_room());
+        inside.map(|known| u64::from(known.ticket.weight)).sum()
+    }
+
+    fn fits(&self, weight: u32) -> bool {
+        self.held() + u64::from(weight) <= u64::from(self.limit)
+    }
+
+    fn floor(&self) -> Option<u64> {
+        let inside = self.tickets.iter().filter(|known| known.ticket.state.takes_room());
+        inside.map(|known| known.ticket.fence).min()
+    }
+
+    fn waiting(&self) -> impl Iterator<Item = &Known> {
+        self.tickets.iter().filter(|known| known.ticket.state == State::Waiting)
+    }
+
+    fn head(&self) -> Option<u32> {
+        self.waiting().reduce(|a, b| if before(&b.ticket, &a.ticket) { b } else { a }).map(|known| known.id)
+    }
+
+    /// Whether this newcomer may enter at once: nobody barges (G5).
+    pub fn may_enter(&self, new: &Newcomer) -> bool {
+        let ticket = self.newcomer(new, State::Holding, self.arrival.saturating_add(1).max(self.now));
+        let first = match self.spec.pick {
+            Pick::Head => self.waiting().all(|known| before(&ticket, &known.ticket)),
+            _ => true,
+        };
+        first && self.fits(new.weight)
+    }
+
+    pub fn resolve(&self, name: Name) -> Option<usize> {
+        self.tickets.iter().position(|known| match name {
+            Name::Token(token) => known.token == Some(token),
+            Name::Local(local) => known.local == Some(local),
+            Name::Identity { who, .. } => known.who == Some(who),
+        })
+    }
+
+    /// Whether that name may act on that ticket, and not only see it (G14).
+    pub fn may_act(&self, name: Name, at: usize) -> bool {
+        match name {
+            Name::Identity { fence, .. } => fence == self.tickets[at].ticket.fence,
+            _ => true,
+        }
+    }
+
+    pub fn is_shared(&self, who: Option<usize>) -> bool {
+        who.is_some() && self.spec.on_reentry == OnReentry::Share
+    }
+
+    pub fn presence(&self, attend: Attend) -> Micros {
+        if attend == Attend::Here { NEVER } else { self.now + self.spec.line.presence }
+    }
+
+    /// When a lease that began at `since` must end (G16).
+    pub fn longest(&self, since: Micros) -> Micros {
+        since.saturating_add(self.spec.max_hold).min(NEVER)
+    }
+
+    pub fn lease_deadline(&self, who: Option<usize>) -> Micros {
+        let unguarded = if self.spec.guarded && !self.is_shared(who) { NEVER } else { self.now + self.spec.ttl };
+        unguarded.min(self.longest(self.now))
+    }
+
+    pub fn holder_attend(&self) -> Attend {
+        if self.spec.guarded { Attend::Here } else { Attend::Away }
+    }
+
+    fn next_arrival(&mut self) -> u64 {
+        self.arrival = (self.arrival + 1).max(self.now);
+        self.arrival
+    }
+
+    fn next_fence(&mut self) -> u64 {
+        self.fence = (self.fence + 1).max(self.now);
+        self.fence
+    }
+
+    fn newcomer(&self, new: &Newcomer, state: State, arrival: u64) -> Ticket {
+        Ticket {
+            state,
+            attend: if new.stay == Stay::Here { Attend::Here } else { Attend::Away },
+            weight: new.weight,
+            group: None,
+            score: new.score,
+            per_second: new.per_second,
+            arrival,
+            fence: 0,
+            deadline: 0,
+            present_until: 0,
+            since: 0,
+            nonce: 0,
+            ending: Ending::default(),
+        }
+    }
+
+    /// A token that is remembered as spent (G3).
+    pub fn remember(&mut self, id: u32, token: TokenNumber) {
+        let nobody =
+            Newcomer { token: None, who: None, group: None, weight: 0, score: 0.0, per_second: 0.0, stay: Stay::No };
+        let arrival = self.next_arrival();
+        let ticket = Ticket {
+            deadline: self.now + RETRY_HORIZON,
+            since: self.now,
+            ending: Ending::Spent,
+            ..self.newcomer(&nobody, State::Spent, arrival)
+        };
+        self.push(Known { id, ticket, token: Some(token), who: None, group: None, local: None });
+    }
+
+    fn push(&mut self, known: Known) {
+        // Memories that are over go without an effect, and their place may be taken at once.
+        self.tickets
+            .retain(|old| old.id != known.id || old.ticket.state != State::Spent || old.ticket.deadline > self.now);
+        self.tickets.push(known);
+    }
+
+    /// One effect, in the order in which they happened.
+    pub fn apply(&mut self, effect: &Effect<u32>) -> Result<(), String> {
+        let at = self.tickets.iter().position(|known| known.id == effect.id);
+        let live = at.filter(|at| self.tickets[*at].ticket.state != State::Spent);
+        match (effect.change, live) {
+            (Change::Queued, None) => self.queued(effect)?,
+            (Change::Admitted, None) => self.admitted(effect)?,
+            (Change::Admitted, Some(at)) => self.claimed(effect, at)?,
+            (Change::Granted(_) | Change::Offered, Some(at)) => self.chosen(effect, at)?,
+            (Change::Requeued, Some(at)) => self.requeued(effect, at)?,
+            (Change::Ended(ending), Some(at)) => self.ended(effect, at, ending)?,
+            _ => return Err(format!("{:?} of {live:?}", effect.change)),
+        }
+        Ok(())
+    }
+
+    /// Effects tell observers the truth about the ticket.
+    fn told(&self, effect: &Effect<u32>, known: &Known) -> Result<(), String> {
+        let ticket = &known.ticket;
+        let told = (effect.fence, effect.arrival, effect.since, effect.identity.as_deref());
+        let is = (ticket.fence, ticket.arrival, ticket.since, known.who.map(|who| IDENTITIES[who]));
+        ensure!(told == is, "told {told:?} of {is:?}");
+        Ok(())
+    }
+
+    fn enters_anew(&self) -> Result<Newcomer, String> {
+        let Ask::Enter(new) = *self.ask else { return Err("a newcomer without an enter".into()) };
+        ensure!(self.entered.is_none(), "entered twice");
+        let known = |name: Option<Name>| name.and_then(|name| self.resolve(name)).map(|at| self.tickets[at]);
+        let same = known(new.who.map(|who| Name::Identity { who, fence: 0 }));
+        ensure!(same.is_none(), "its identity is there already: {same:?}");
+        let same = known(new.token.map(Name::Token)).filter(|known| known.ticket.deadline > self.now);
+        ensure!(same.is_none(), "its token was used: {same:?}");
+        Ok(new)
+    }
+
+    fn queued(&mut self, effect: &Effect<u32>) -> Result<(), String> {
+        let new = self.enters_anew()?;
+        ensure!(new.stay != Stay::No && self.spec.pick != Pick::Nobody, "queued, but does not wait");
+        ensure!(!self.may_enter(&new), "queued, but there was room for it");
+        let in_line = self.count(State::Waiting) + self.count(State::Offered);
+        ensure!(in_line < self.spec.line.capacity, "the line was full");
+        let group = new.group.filter(|_| self.spec.line.group_capacity < NEVER);
+        let full = group.is_some_and(|group| self.in_line_of(group) >= self.spec.line.group_capacity);
+        ensure!(!full, "its group's line was full");
+        let arrival = self.next_arrival();
+        let mut ticket = self.newcomer(&new, State::Waiting, arrival);
+        ticket.deadline = self.presence(ticket.attend);
+        ticket.present_until = ticket.deadline;
+        ticket.group = group.map(|_| SOME_GROUP);
+        let known = Known { id: effect.id, ticket, token: new.token, who: new.who, group, local: None };
+        self.told(effect, &known)?;
+        self.entered = Some(effect.id);
+        self.push(known);
+        Ok(())
+    }
+
+    fn admitted(&mut self, effect: &Effect<u32>) -> Result<(), String> {
+        let new = self.enters_anew()?;
+        ensure!(self.fits(new.weight), "admitted above the limit");
+        ensure!(self.may_enter(&new), "barged");
+        let arrival = self.next_arrival();
+        let mut ticket = self.newcomer(&new, State::Holding, arrival);
+        ticket.attend = self.holder_attend();
+        ticket.fence = self.next_fence();
+        ticket.deadline = self.lease_deadline(new.who);
+        ticket.since = self.now;
+        let known = Known { id: effect.id, ticket, token: new.token, who: new.who, group: None, local: None };
+        self.told(effect, &known)?;
+        self.entered = Some(effect.id);
+        self.push(known);
+        Ok(())
+    }
+
+    fn claimed(&mut self, effect: &Effect<u32>, at: usize) -> Result<(), String> {
+        let known = self.tickets[at];
+        let by_identity = |new: &Newcomer| new.who.is_some() && new.who == known.who;
+        let asked = match self.ask {
+            Ask::Claim(name, nonce) => self.resolve(*name) == Some(at) && *nonce == known.ticket.nonce,
+            Ask::Enter(new) => (new.token.is_some() && new.token == known.token) || by_identity(new),
+            _ => false,
+        };
+        ensure!(asked, "an offer was taken up that was not asked for: {known:?}");
+        ensure!(known.ticket.state == State::Offered, "taken up, but not offered: {known:?}");
+        ensure!(known.ticket.deadline > self.now, "taken up after its end: {known:?}");
+        let (attend, deadline) = (self.holder_attend(), self.lease_deadline(known.who));
+        self.claimed = true;
+        let known = &mut self.tickets[at];
+        known.group = None;
+        known.ticket = Ticket { state: State::Holding, attend, deadline, since: self.now, group: None, ..known.ticket };
+        self.told(effect, &self.tickets[at])
+    }
+
+    fn chosen(&mut self, effect: &Effect<u32>, at: usize) -> Result<(), String> {
+        self.work += 1;
+        let known = self.tickets[at];
+        ensure!(known.ticket.state == State::Waiting, "chosen, but not waiting: {known:?}");
+        ensure!(self.head() == Some(known.id), "chosen, but not the head: {known:?}");
+        ensure!(known.ticket.deadline > self.now, "chosen, but absent: {known:?}");
+        ensure!(self.fits(known.ticket.weight), "chosen above the limit: {known:?}");
+        let mut ticket = Ticket { fence: self.next_fence(), since: self.now, ..known.ticket };
+        if known.ticket.attend == Attend::Here {
+            ticket.state = State::Holding;
+            ticket.deadline = self.lease_deadline(known.who);
+            ticket.group = None;
+            self.tickets[at].group = None;
+        } else {
+            ticket.state = State::Offered;
+            ticket.deadline = self.now + self.spec.line.claim_window;
+        }
+        self.tickets[at].ticket = ticket;
+        self.told(effect, &self.tickets[at])?;
+        let Change::Granted(grant) = effect.change else {
+            ensure!(ticket.state == State::Offered, "only offered, though it is beside the gate");
+            return Ok(());
+        };
+        let expected = (ticket.fence, self.floor(), ticket.deadline, self.is_shared(known.who), known.local);
+        let is = (grant.fence, Some(grant.floor), grant.until, grant.shared, grant.local);
+        // A newcomer's handle is not known yet.
+        ensure!(is == expected || known.local.is_none(), "granted {is:?} instead of {expected:?}");
+        ensure!(ticket.state == State::Holding, "let in, though it is away");
+        Ok(())
+    }
+
+    fn requeued(&mut self, effect: &Effect<u32>, at: usize) -> Result<(), String> {
+        self.work += 1;
+        let known = self.tickets[at];
+        ensure!(known.ticket.state == State::Offered && known.ticket.deadline <= self.now, "requeued {known:?}");
+        ensure!(self.goes_back(&known.ticket), "requeued, though it is absent or out: {known:?}");
+        self.tickets[at].ticket = Ticket {
+            state: State::Waiting,
+            arrival: self.next_arrival(),
+            deadline: known.ticket.present_until,
+            fence: 0,
+            since: 0,
+            nonce: 0,
+            ..known.ticket
+        };
+        self.told(effect, &self.tickets[at])
+    }
+
+    fn goes_back(&self, ticket: &Ticket) -> bool {
+        self.spec.line.on_missed == OnMissed::Requeue && ticket.present_until > self.now
+    }
+
+    fn ended(&mut self, effect: &Effect<u32>, at: usize, ending: Ending) -> Result<(), String> {
+        let known = self.tickets[at];
+        let ticket = &known.ticket;
+        self.told(effect, &known)?;
+        let due = ticket.deadline <= self.now;
+        let given_up = match self.ask {
+            Ask::GiveUp { name, .. } => !due && self.resolve(*name) == Some(at) && self.may_act(*name, at),
+            _ => false,
+        };
+        let right = match ending {
+            Ending::Released => given_up && ticket.state == State::Holding,
+            Ending::Left => given_up && matches!(ticket.state, State::Waiting | State::Offered),
+            Ending::Lapsed => due && ticket.state == State::Holding,
+            Ending::Missed => due && ticket.state == State::Offered && !self.goes_back(ticket),
+            Ending::Absent => due && ticket.state == State::Waiting,
+            Ending::TooHeavy => {
+                let head = self.head() == Some(known.id) && !due;
+                head && self.limit > 0 && ticket.weight > self.limit
+            }
+            Ending::Evicted => {
+                !due && match *self.ask {
+                    Ask::EvictIdentity(who) => known.who == Some(who),
+                    Ask::EvictFence(fence) => ticket.fence == fence && ticket.state.takes_room(),
+                    _ => false,
+                }
+            }
+            Ending::Superseded => match self.ask {
+                Ask::Enter(new) => {
+                    let waits = ticket.state == State::Waiting && new.stay != Stay::No;
+                    let other =
+                        new.who.is_some() && new.who == known.who && (new.token != known.token || new.token.is_none());
+                    self.tickets[at].token = new.token;
+                    self.tickets[at].local = None;
+                    return if !due && other && (waits || ticket.state == State::Offered) {
+                        Ok(())
+                    } else {
+                        Err(format!("superseded {known:?}"))
+                    };
+                }
+                _ => false,
+            },
+            _ => false,
+        };
+        ensure!(right, "ended as {ending:?}: {known:?}");
+        if matches!(ending, Ending::Lapsed | Ending::Missed | Ending::Absent | Ending::TooHeavy) {
+            self.work += 1;
+        }
+        if given_up && matches!(self.ask, Ask::GiveUp { doubt: true, .. }) {
+            let deadline = self.now + RETRY_HORIZON;
+            let known = &mut self.tickets[at];
+            known.ticket = Ticket { state: State::Spent, deadline, group: None, ending, ..known.ticket };
+            (known.who, known.group) = (None, None);
+        } else {
+            self.tickets.swap_remove(at);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,207 @@
+//! What is asked: random configurations, clocks and commands.
+
+use airlock_core::Local;
+use airlock_core::gate::{LineSpec, Micros, NEVER, OnMissed, OnReentry, Page, Pick, Spec, State, Stay};
+
+use crate::ask::{Ask, GROUPS, IDENTITIES, Name, Newcomer, TokenNumber};
+use crate::model::Known;
+use crate::random::Random;
+
+/// How many of the last tokens and handles are asked with again.
+const REMEMBERED: usize = 32;
+
+/// What a world is for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// Tokens and identities only: any ledger can do it.
+    Portable,
+    /// Handles of this process as well, and newcomers without tokens.
+    Guarded,
+    /// Portable, with a long line, so that tables change their shape.
+    Crowd,
+}
+
+/// The clients of one gate.
+pub struct Script {
+    pub random: Random,
+    kind: Kind,
+    priorities: bool,
+    aging: f64,
+    /// Divides how fast time goes by: where it is slow, lines get long.
+    pace: u64,
+    last_token: TokenNumber,
+    pub tokens: Vec<TokenNumber>,
+    pub locals: Vec<Local>,
+}
+
+pub fn spec(random: &mut Random, kind: Kind) -> Spec {
+    let limit = random.below(7) as u32;
+    let span = |random: &mut Random, most: u64| if random.one_in(12) { 1 } else { 1 + random.below(most) };
+    let presence = span(random, 4_000_000);
+    let line = LineSpec {
+        capacity: if kind == Kind::Crowd { NEVER } else { random.of(&[0, 1, 3, 8, 50, NEVER]) },
+        group_capacity: if kind == Kind::Crowd {
+            random.of(&[40, NEVER])
+        } else {
+            random.of(&[0, 1, 2, 5, NEVER, NEVER])
+        },
+        presence: if kind == Kind::Crowd { presence + 100_000_000 } else { presence },
+        claim_window: span(random, 2_000_000),
+        on_missed: random.of(&[OnMissed::Drop, OnMissed::Requeue]),
+    };
+    Spec {
+        name: "properties".into(),
+        limit,
+        ttl: span(random, 4_000_000),
+        max_hold: if random.one_in(3) { span(random, 10_000_000) } else { NEVER },
+        pick: if random.one_in(10) && kind != Kind::Crowd { Pick::Nobody } else { Pick::Head },
+        line,
+        on_reentry: random.of(&[OnReentry::Refuse, OnReentry::Share]),
+        step_bound: random.of(&[1, 3, 64]),
+        guarded: !random.one_in(if kind == Kind::Guarded { 4 } else { 2 }),
+    }
+}
+
+impl Script {
+    pub fn new(random: Random, kind: Kind) -> Self {
+        let mut random = random;
+        let priorities = random.one_in(2);
+        let aging = if random.one_in(2) { 0.0 } else { random.of(&[0.5, 2.0, -1.0, 1e-3]) };
+        let pace = if kind == Kind::Crowd { 500 } else { random.of(&[1, 8, 64]) };
+        Script { random, kind, priorities, aging, pace, last_token: 0, tokens: Vec::new(), locals: Vec::new() }
+    }
+
+    /// How far the clock moves: often not at all, often exactly to a deadline or just before it, seldom very far.
+    pub fn pause(&mut self, now: Micros, known: &[Known]) -> Micros {
+        let (random, pace) = (&mut self.random, self.pace);
+        match random.below(20) {
+            0..=9 => 0,
+            10 | 11 => 1,
+            12 | 13 => random.below(50_000) / pace,
+            14 | 15 => random.below(1_000_000) / pace,
+            16 => random.below(5_000_000) / pace,
+            17 if random.one_in(8 * pace) => random.below(200_000_000),
+            just @ (18 | 19) if random.one_in(pace) => match random.any(known).map(|known| known.ticket.deadline) {
+                Some(deadline) if deadline < NEVER => deadline.saturating_sub(now).saturating_sub(just - 18),
+                _ => 0,
+            },
+            _ => 0,
+        }
+    }
+
+    pub fn next(&mut self, known: &[Known]) -> Ask {
+        let enters = if self.kind == Kind::Crowd { 75 } else { 40 };
+        if self.random.below(100) < enters {
+            return Ask::Enter(self.newcomer());
+        }
+        let name = self.name(known);
+        match self.random.below(60) {
+            0..=16 => Ask::GiveUp { name, doubt: self.random.one_in(4) },
+            17..=26 => Ask::Poll(name),
+            27..=29 => Ask::Look(name),
+            30..=36 => self.claim(name, known),
+            37..=44 => {
+                let ttl = if self.random.one_in(2) { None } else { Some(self.random.below(6_000_000)) };
+                Ask::Renew(name, ttl)
+            }
+            45..=47 => Ask::Adopt { name, token: self.new_token(), detach: self.random.one_in(2) },
+            48 | 49 => Ask::Restore(name),
+            50 => Ask::EvictIdentity(self.random.below(IDENTITIES.len() as u64) as usize),
+            51 => Ask::EvictFence(self.random.any(known).map_or(7, |known| known.ticket.fence)),
+            52 | 53 => {
+                let limit = if self.random.one_in(2) { None } else { Some(self.random.below(7) as u32) };
+                Ask::Resize(limit)
+            }
+            54 | 55 => Ask::Inspect(Page { offset: self.random.below(3), count: self.random.of(&[0, 1, 2, 100]) }),
+            _ => Ask::Tick,
+        }
+    }
+
+    fn newcomer(&mut self) -> Newcomer {
+        let random = &mut self.random;
+        let someone = |random: &mut Random| random.below(IDENTITIES.len() as u64) as usize;
+        let who =
+            if random.one_in(if self.kind == Kind::Crowd { 12 } else { 2 }) { Some(someone(random)) } else { None };
+        let group = if random.one_in(2) { Some(random.below(GROUPS.len() as u64) as usize) } else { None };
+        let weight = if random.one_in(4) { 1 + random.below(7) as u32 } else { 1 };
+        let score = if self.priorities { random.of(&[0.0, -0.0, -1.0, -5.0, 3.5, -1e6]) } else { 0.0 };
+        let per_second = self.aging;
+        let stay = random.of(&[Stay::No, Stay::Here, Stay::Here, Stay::Away, Stay::Away, Stay::Away]);
+        let token = match random.below(12) {
+            // Nobody needs a token who has a guard.
+            0..=4 if self.kind == Kind::Guarded => None,
+            // An old command that arrives late, or one of somebody who repeats itself.
+            5 | 6 if !self.tokens.is_empty() => Some(random.of(&self.tokens)),
+            _ => Some(self.new_token()),
+        };
+        Newcomer { token, who, group, weight, score, per_second, stay }
+    }
+
+    pub fn new_token(&mut self) -> TokenNumber {
+        self.last_token += 1;
+        if self.tokens.len() == REMEMBERED {
+            self.tokens.remove(0);
+        }
+        self.tokens.push(self.last_token);
+        self.last_token
+    }
+
+    pub fn remember(&mut self, local: Option<Local>) {
+        if let Some(local) = local.filter(|local| !self.locals.contains(local)) {
+            if self.locals.len() == REMEMBERED {
+                self.locals.remove(0);
+            }
+            self.locals.push(local);
+        }
+    }
+
+    /// Somebody there, somebody who was there, or nobody.
+    fn name(&mut self, known: &[Known]) -> Name {
+        let random = &mut self.random;
+        if self.kind == Kind::Guarded
+            && random.one_in(3)
+            && let Some(local) = random.any(&self.locals)
+        {
+            return Name::Local(*local);
+        }
+        let someone = random.any(known);
+        match (random.below(10), someone) {
+            (0..=3, Some(known)) => own_name(known, self.kind == Kind::Guarded),
+            (4, _) => {
+                let who = random.below(IDENTITIES.len() as u64) as usize;
+                Name::Identity { who, fence: random.of(&[0, 1, someone.map_or(2, |known| known.ticket.fence)]) }
+            }
+            (5, _) | (_, None) if random.one_in(4) => Name::Token(self.new_token()),
+            _ => match random.any(&self.tokens) {
+                Some(token) => Name::Token(*token),
+                None => Name::Token(self.new_token()),
+            },
+        }
+    }
+
+    fn claim(&mut self, name: Name, known: &[Known]) -> Ask {
+        let offered: Vec<&Known> = known.iter().filter(|known| known.ticket.nonce != 0).collect();
+        match self.random.any(&offered) {
+            Some(known) if !self.random.one_in(6) => {
+                let own = own_name(known, self.kind == Kind::Guarded);
+                let name = if self.random.one_in(8) { name } else { own };
+                Ask::Claim(name, known.ticket.nonce)
+            }
+            _ => Ask::Claim(name, self.random.below(2)),
+        }
+    }
+}
+
+/// A name that finds this ticket, and may act on it.
+pub fn own_name(known: &Known, guarded: bool) -> Name {
+    match (known.local, known.who, known.token) {
+        (Some(local), _, None) if guarded => Name::Local(local),
+        (_, Some(who), None) => Name::Identity { who, fence: known.ticket.fence },
+        (_, Some(who), Some(_)) if known.ticket.arrival.is_multiple_of(3) && known.ticket.state != State::Spent => {
+            Name::Identity { who, fence: known.ticket.fence }
+        }
+        (_, _, Some(token)) => Name::Token(token),
+        // Only handles find it: nobody here has one.
+        (_, None, None) => Name::Token(0),
+    }
+}

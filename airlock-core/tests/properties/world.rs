@@ -1,0 +1,326 @@
+//! One gate and its clients from the first command to the last one who leaves.
+
+use std::collections::{HashSet, VecDeque};
+
+use airlock_core::Local;
+use airlock_core::gate::table::Floor;
+use airlock_core::gate::{self, Answer, Attend, Change, Effects, Ending, Ledger, Meta, Micros, NEVER, Outcome, Spec};
+use airlock_core::gate::{State, Table, Ticket, Verb};
+
+use crate::ask::{Ask, IDENTITIES, Name};
+use crate::checks::{self, Past};
+use crate::compare;
+use crate::coverage::Coverage;
+use crate::ensure;
+use crate::model::{Known, Replay};
+use crate::random::Random;
+use crate::rows::Rows;
+use crate::script::{self, Kind, Script, own_name};
+
+/// How many commands a failure shows.
+const SHOWN: usize = 12;
+
+pub struct World {
+    spec: Spec,
+    kind: Kind,
+    script: Script,
+    now: Micros,
+    table: Table,
+    /// None where handles are used, which rows have not.
+    rows: Option<Rows>,
+    /// Decides quickly what it can; where handles are used.
+    quick: Option<Table>,
+    known: Vec<Known>,
+    log: VecDeque<(Micros, Ask, Outcome)>,
+    /// All that were ever given.
+    handles: HashSet<Local>,
+    coverage: Coverage,
+    pub commands: u64,
+}
+
+impl World {
+    pub fn new(seed: u64, kind: Kind) -> Self {
+        let mut random = Random::new(seed);
+        let spec = script::spec(&mut random, kind);
+        // A clock that begins at 0, and one that shows the time.
+        let now = random.of(&[0, 1_777_777_777_000_000]);
+        let floor = Floor { arrival: random.of(&[0, now, now + 1000]), fence: now, serial: 0 };
+        World {
+            spec,
+            kind,
+            script: Script::new(random, kind),
+            now,
+            table: Table::starting_at(floor, 7),
+            rows: (kind != Kind::Guarded).then(|| Rows::starting_at(floor)),
+            quick: (kind == Kind::Guarded).then(|| Table::starting_at(floor, 7)),
+            known: Vec::new(),
+            log: VecDeque::new(),
+            handles: HashSet::new(),
+            coverage: Coverage::default(),
+            commands: 0,
+        }
+    }
+
+    /// Runs it; an error says what was wrong, after which commands.
+    pub fn run(&mut self, commands: u64, coverage: &mut Coverage) -> Result<(), String> {
+        std::mem::swap(&mut self.coverage, coverage);
+        let result = self.live(commands).and_then(|()| self.end());
+        std::mem::swap(&mut self.coverage, coverage);
+        result.map_err(|problem| {
+            let mut story = format!("{problem}\n{:?}, {:?}\n", self.kind, self.spec);
+            for (now, ask, outcome) in &self.log {
+                story.push_str(&format!("{now}: {ask:?}\n        {outcome:?}\n"));
+            }
+            for known in &self.known {
+                story.push_str(&format!("before the last: {known:?}\n"));
+            }
+            story
+        })
+    }
+
+    fn live(&mut self, commands: u64) -> Result<(), String> {
+        while self.commands < commands {
+            self.now += self.script.pause(self.now, &self.known);
+            let ask = self.script.next(&self.known);
+            let answer = self.step(&ask)?;
+            let more = if answer.more {
+                // Others may come in between, in a store that does not go on at once.
+                self.script.random.one_in(5) || self.drive(&ask, answer)?.more
+            } else {
+                if self.script.random.one_in(6) {
+                    self.repeat(&ask, &answer)?;
+                }
+                false
+            };
+            if !more && gate::is_idle(&self.table) {
+                self.vanish();
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on where a step reached its bound, as a driver does.
+    fn drive(&mut self, ask: &Ask, mut answer: Answer) -> Result<Answer, String> {
+        // A ticket is reclaimed once and promoted once, requeued ones once more.
+        let mut steps = 3 * self.known.len() + 3;
+        while answer.more {
+            ensure!(steps > 0, "there is always more");
+            steps -= 1;
+            let again = matches!(answer.outcome, Outcome::Again);
+            let next = self.step(if again { ask } else { &Ask::Tick })?;
+            let outcome = if again { next.outcome } else { answer.outcome };
+            answer = Answer { outcome, ..next };
+        }
+        Ok(answer)
+    }
+
+    /// The reply was lost: the same command means the same (G3).
+    fn repeat(&mut self, ask: &Ask, first: &Answer) -> Result<(), String> {
+        if matches!(ask, Ask::Enter(new) if new.token.is_none()) {
+            // Without a token it is another entrant.
+            return Ok(());
+        }
+        let before: Vec<(u32, Ticket)> = self.table.tickets().map(|(id, ticket)| (id, *ticket)).collect();
+        let second = self.step(ask)?;
+        let same = compare::means_the_same(ask, &first.outcome, &second.outcome);
+        ensure!(same, "asked twice: first {:?}, then {:?}", first.outcome, second.outcome);
+        let after = self.table.tickets().map(|(id, ticket)| (id, *ticket));
+        ensure!(after.eq(before.iter().copied()), "asking twice did something twice; before: {before:?}");
+        Ok(())
+    }
+
+    /// A gate with nothing in it is dropped; only its numbers are kept (G2).
+    fn vanish(&mut self) {
+        self.coverage.count("vanished");
+        let floor = self.table.floor();
+        if self.script.random.one_in(2) {
+            self.table.restart(floor);
+        } else {
+            self.table = Table::starting_at(floor, 7);
+        }
+        if self.rows.is_some() {
+            self.rows = Some(Rows::starting_at(floor));
+        }
+        if let Some(quick) = &mut self.quick {
+            quick.restart(floor);
+        }
+    }
+
+    /// One command on both ledgers, and everything checked.
+    fn step(&mut self, ask: &Ask) -> Result<Answer, String> {
+        self.commands += 1;
+        if matches!(ask.name(), Some(Name::Local(local)) if self.table.slot(local).is_none()) {
+            self.coverage.count("stale handle");
+        }
+        let meta: Meta = *self.table.meta();
+        let is_new = gate::is_idle(&self.table);
+        let entropy = self.script.random.bits();
+        let mut effects = Effects::new(true);
+        let answer = gate::step(&mut self.table, &self.spec, &ask.verb(), self.now, entropy, &mut effects);
+        if self.log.len() == SHOWN {
+            self.log.pop_front();
+        }
+        self.coverage.step(ask, &answer, &effects, self.table.meta());
+        self.log.push_back((self.now, *ask, answer.outcome.clone()));
+
+        if is_new && !ask.verb().creates() {
+            let nothing = Outcome::of_nothing(&ask.verb(), &self.spec);
+            ensure!(compare::same(&nothing, &answer.outcome), "a gate that is not there answers {nothing:?}");
+        }
+        let known = self.replay(ask, &meta, &effects, &answer)?;
+        let past = Past { held: meta.held, known: &self.known };
+        checks::invariants(&self.table, &self.spec, self.now, &answer, &past)?;
+        self.numbers_grow(&meta)?;
+        if let Some(rows) = &mut self.rows {
+            let mut rows_effects = Effects::new(true);
+            let same = gate::step(rows, &self.spec, &ask.verb(), self.now, entropy, &mut rows_effects);
+            compare::answers(&answer, &same)?;
+            compare::effects(&effects, &rows_effects)?;
+            compare::states(&self.table, rows)?;
+        }
+        if let Some(quick) = &mut self.quick {
+            let outcome = match quickly(quick, &self.spec, ask, self.now) {
+                Some(outcome) => {
+                    let entered = matches!(outcome, Outcome::Admitted(_));
+                    self.coverage.count(if entered { "quickly in" } else { "quickly out" });
+                    outcome
+                }
+                None => gate::step(quick, &self.spec, &ask.verb(), self.now, entropy, &mut Effects::new(false)).outcome,
+            };
+            compare::twins((&self.table, &answer.outcome), (quick, &outcome))?;
+        }
+        self.known = known;
+        self.names()?;
+        checks::groups(&self.table, &self.known)?;
+        Ok(answer)
+    }
+
+    /// Replays the step on the oracle, and answers what it should have come to, which is what it came to.
+    fn replay(
+        &mut self,
+        ask: &Ask,
+        meta: &Meta,
+        effects: &Effects<u32>,
+        answer: &Answer,
+    ) -> Result<Vec<Known>, String> {
+        let limit = self.table.meta().override_limit.unwrap_or(self.spec.limit);
+        let mut replay = Replay::new(&self.spec, ask, self.now, limit, meta, &self.known);
+        let mut endings: Vec<Ending> = Vec::new();
+        for effect in effects.iter() {
+            replay.apply(effect).map_err(|problem| format!("{problem}\nin {effects:?}"))?;
+            if let Change::Ended(ending) = effect.change {
+                endings.push(ending);
+            }
+        }
+        replay.finish(answer, &self.table, &endings).map_err(|problem| format!("{problem}\nafter {effects:?}"))?;
+        let numbers = (self.table.meta().arrival, self.table.meta().fence);
+        ensure!(numbers == (replay.arrival, replay.fence), "(arrival, fence) is {numbers:?}");
+        let past = Past { held: meta.held, known: &self.known };
+        checks::sweep(&self.spec, effects, answer, replay.work, &past)?;
+
+        let mut known = replay.tickets;
+        known.sort_by_key(|known| known.id);
+        let mut expected = known.iter_mut();
+        for (id, actual) in self.table.tickets() {
+            let Some(known) = expected.next().filter(|known| known.id == id) else {
+                return Err(format!("{actual:?} is not expected; {effects:?}"));
+            };
+            // What only the gate knows: the nonce of an offer made just now, and the id of a group.
+            if known.ticket.nonce == 0 && known.ticket.fence > meta.fence {
+                known.ticket.nonce = actual.nonce;
+            }
+            if known.ticket.group.is_some() && actual.group.is_some() {
+                known.ticket.group = actual.group;
+            }
+            ensure!(*actual == known.ticket, "{actual:?}\nshould be {:?}; {effects:?}", known.ticket);
+            // A handle outlives neither its ticket, nor a takeover, nor its gate.
+            let local = self.table.local(id);
+            let fresh = known.local.is_none() && local.is_some_and(|local| self.handles.insert(local));
+            ensure!(fresh || known.local == local, "{local:?} names {known:?}; {effects:?}");
+            known.local = local;
+            if known.ticket.attend == Attend::Here {
+                self.script.remember(known.local);
+            }
+        }
+        ensure!(expected.next().is_none(), "somebody is gone; {effects:?}");
+        Ok(known)
+    }
+
+    fn numbers_grow(&self, past: &Meta) -> Result<(), String> {
+        let meta = self.table.meta();
+        ensure!(meta.arrival >= past.arrival && meta.fence >= past.fence, "numbers fell from {past:?}");
+        Ok(())
+    }
+
+    /// Every name finds whom it should, and nobody else; an identity is in the gate at most once (G4).
+    fn names(&self) -> Result<(), String> {
+        let id_of = |test: &dyn Fn(&Known) -> bool| {
+            let mut found = self.known.iter().filter(|known| test(known)).map(|known| known.id);
+            (found.next(), found.next())
+        };
+        for token in &self.script.tokens {
+            let found = self.table.find(&Name::Token(*token).key());
+            let expected = id_of(&|known| known.token == Some(*token));
+            ensure!((found, None) == expected, "token {token} finds {found:?} instead of {expected:?}");
+        }
+        for (who, identity) in IDENTITIES.iter().enumerate() {
+            let found = self.table.find(&Name::Identity { who, fence: 0 }.key());
+            let expected = id_of(&|known| known.who == Some(who));
+            ensure!((found, None) == expected, "{identity} finds {found:?} instead of {expected:?}");
+        }
+        for local in &self.script.locals {
+            let found = self.table.slot(*local);
+            let expected = id_of(&|known| known.local == Some(*local));
+            ensure!((found, None) == expected, "{local:?} finds {found:?} instead of {expected:?}");
+        }
+        Ok(())
+    }
+
+    /// Everybody goes, and nothing is left but what an operator set.
+    fn end(&mut self) -> Result<(), String> {
+        if self.script.random.one_in(2) {
+            // All that ends by itself.
+            self.now += 2_000_000_000;
+            self.settle()?;
+            let mortal = self.known.iter().find(|known| known.ticket.deadline < NEVER && known.ticket.since < self.now);
+            ensure!(mortal.is_none(), "outlived its deadline: {mortal:?}");
+        }
+        let mut turns = 3 * self.known.len();
+        while let Some(known) = self.known.iter().find(|known| known.ticket.state != State::Spent).copied() {
+            ensure!(turns > 0, "somebody does not leave: {known:?}");
+            turns -= 1;
+            let name = own_name(&known, self.kind == Kind::Guarded);
+            let answer = self.step(&Ask::GiveUp { name, doubt: false })?;
+            if answer.more {
+                self.drive(&Ask::Tick, answer)?;
+            }
+        }
+        self.now += 2 * gate::RETRY_HORIZON;
+        self.settle()?;
+        ensure!(self.known.is_empty() && self.table.is_empty(), "somebody is left");
+        let left = *self.table.meta();
+        ensure!(left.soonest == NEVER, "something is still expected at {}", left.soonest);
+        self.step(&Ask::Resize(None))?;
+        ensure!(gate::is_idle(&self.table), "not idle: {left:?}");
+        if let Some(rows) = &self.rows {
+            ensure!(rows.group_count() == 0 && rows.index_sizes() == (0, 0), "rows are left: {rows:?}");
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), String> {
+        let answer = self.step(&Ask::Tick)?;
+        self.drive(&Ask::Tick, answer).map(|_| ())
+    }
+}
+
+/// What the memory store decides without a step.
+fn quickly(table: &mut Table, spec: &Spec, ask: &Ask, now: Micros) -> Option<Outcome> {
+    match (ask.verb(), ask) {
+        (Verb::Enter(enter), _) => table.admit_quickly(spec, &enter, now).map(Outcome::Admitted),
+        (_, Ask::GiveUp { name: Name::Local(local), doubt: false }) => {
+            table.release_quickly(spec, *local).map(|()| Outcome::Released)
+        }
+        _ => None,
+    }
+}
