@@ -129,7 +129,9 @@ impl Airlock {
         doubt.settle();
         match answer.outcome {
             Outcome::Admitted(grant) => {
-                Ok(Entered::Admitted(Permit::new(self.clone(), Lease::Token(token), &grant, Duration::ZERO)))
+                // A session that was there already goes by another token than this one.
+                let lease = grant.local.map_or(Lease::Token(token), Lease::Local);
+                Ok(Entered::Admitted(Permit::new(self.clone(), lease, &grant, Duration::ZERO)))
             }
             Outcome::Queued(place) => Ok(Entered::Queued(Ticket { token, place: Place::new(&place) })),
             other => Err(self.refusal(other)),

@@ -92,7 +92,7 @@ impl<L: Ledger> Step<'_, L> {
         let deadline = self.lease_deadline(self.is_shared(enter.identity.is_some()));
         let ticket = Ticket {
             state: State::Holding,
-            attend: self.holder_attend(),
+            attend: self.holder_attend(self.is_shared(enter.identity.is_some())),
             weight: enter.weight,
             group: None,
             score: enter.score,
@@ -120,9 +120,9 @@ impl<L: Ledger> Step<'_, L> {
         self.ledger.insert(ticket, secret, enter.identity)
     }
 
-    /// A new lease has a guard beside the gate, where gates live beside their guards.
-    pub(super) fn holder_attend(&self) -> Attend {
-        if self.spec.guarded { Attend::Here } else { Attend::Away }
+    /// A new lease has a guard beside the gate, where gates live beside their guards. A session has none.
+    pub(super) fn holder_attend(&self, shared: bool) -> Attend {
+        if self.spec.guarded && !shared { Attend::Here } else { Attend::Away }
     }
 
     pub(super) fn grant_of(&self, id: L::Id, ticket: &Ticket) -> Grant {

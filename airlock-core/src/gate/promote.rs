@@ -42,7 +42,8 @@ impl<L: Ledger> Step<'_, L> {
             Attend::Here => {
                 let shared = self.is_shared(self.ledger.identity(id).is_some());
                 let deadline = self.lease_deadline(shared);
-                Ticket { state: State::Holding, deadline, group: None, ..ticket }
+                let attend = self.holder_attend(shared);
+                Ticket { state: State::Holding, attend, deadline, group: None, ..ticket }
             }
             Attend::Away => Ticket {
                 state: State::Offered,
@@ -69,8 +70,9 @@ impl<L: Ledger> Step<'_, L> {
 
     /// Turns an offer into a lease.
     pub(super) fn take_offer(&mut self, id: L::Id, ticket: Ticket) -> Outcome {
-        let deadline = self.lease_deadline(self.is_shared(self.ledger.identity(id).is_some()));
-        let attend = self.holder_attend();
+        let shared = self.is_shared(self.ledger.identity(id).is_some());
+        let deadline = self.lease_deadline(shared);
+        let attend = self.holder_attend(shared);
         let held = Ticket { state: State::Holding, attend, deadline, since: self.now, group: None, ..ticket };
         self.ledger.meta_mut().offered -= 1;
         self.left_group(&ticket);

@@ -103,6 +103,11 @@ impl Table {
         (entry.serial == local.serial && local.serial != 0).then_some(local.slot)
     }
 
+    /// The token of the ticket that a handle names, if it has one.
+    pub fn secret(&self, local: Local) -> Option<Secret> {
+        self.entries[self.slot(local)? as usize].secret
+    }
+
     /// The tickets of waiters and holders, in no order, for checks.
     pub fn tickets(&self) -> impl Iterator<Item = (u32, &Ticket)> {
         (0u32..).zip(&self.entries).filter(|(_, entry)| entry.serial != 0).map(|(slot, entry)| (slot, &entry.ticket))

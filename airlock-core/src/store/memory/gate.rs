@@ -60,6 +60,8 @@ impl Gate {
         self.resource.push_str(resource);
         self.hash = hash;
         self.table.restart(floor);
+        // What was set was cancelled when the gate vanished.
+        self.alarm = None;
         self.ears.clear();
         self.listening = 0;
     }

@@ -335,7 +335,18 @@ impl Gates for MemoryGates {
             }
         };
         let answer = self.run(at, &Command::new("", Verb::Adopt { key, secret, detach }));
-        matches!(answer.outcome, Outcome::Renewed(_)).then(|| Token::new(resource, secret))
+        if !matches!(answer.outcome, Outcome::Renewed(_)) {
+            return None;
+        }
+        let secret = match lease {
+            Lease::Token(token) => token.secret(),
+            // A lease that had a token before keeps it.
+            Lease::Local(local) => {
+                let home = Home::from(local.home);
+                self.shards[home.shard as usize].lock().gate(home.gate)?.table.secret(*local)?
+            }
+        };
+        Some(Token::new(resource, secret))
     }
 
     fn watch(&self, lease: &Lease, watch: &Arc<Watch>) {
