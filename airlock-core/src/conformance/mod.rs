@@ -1,1 +1,336 @@
+//! The rules of the gate as a test suite that any store can run.
+//!
+//! Whoever writes a store implements [`Subject`] for it in a test and calls
+//! [`conformance_suite!`](crate::conformance_suite) once. Every rule becomes a test of its own, so a failure is
+//! named after the rule it breaks.
+//!
+//! ```toml
+//! [dev-dependencies]
+//! airlock-core = { version = "0.1", features = ["conformance"] }
+//! tokio = { version = "1", features = ["macros", "rt", "time"] }
+//! ```
+//!
+//! ```
+//! use std::time::Duration;
+//! use airlock_core::clock::TestClock;
+//! use airlock_core::conformance::Subject;
+//! use airlock_core::store::MemoryStore;
+//!
+//! struct Memory {
+//!     clock: TestClock,
+//!     store: MemoryStore,
+//! }
+//!
+//! impl Memory {
+//!     fn new() -> Self {
+//!         let clock = TestClock::new();
+//!         Memory { store: MemoryStore::with_clock(&clock), clock }
+//!     }
+//! }
+//!
+//! impl Subject for Memory {
+//!     type Store = MemoryStore;
+//!
+//!     async fn store(&self) -> MemoryStore {
+//!         self.store.clone()
+//!     }
+//!
+//!     async fn advance(&self, by: Duration) {
+//!         self.clock.advance(by);
+//!     }
+//! }
+//!
+//! mod memory {
+//!     use super::Memory;
+//!     // The expression is evaluated once per test: each gets a subject of its own.
+//!     airlock_core::conformance_suite!(Memory::new());
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! // A rule is a function, too, for whoever wants to debug just one.
+//! airlock_core::conformance::entering::g05_nobody_barges(&Memory::new()).await;
+//! # }
+//! ```
+//!
+//! The expression may `await`, for example `Postgres::start().await`. Two of these suites in one file go into two
+//! modules.
+//!
+//! # What a subject has to promise
+//!
+//! - **Each subject is empty.** Two subjects share nothing, even while their tests run at the same time: give each a
+//!   schema, a key prefix or a folder of its own.
+//! - **All handles of a subject are one store.** [`Subject::store`] is called several times in a test, and what one
+//!   handle does every other one sees at once. Where it can be done, each handle should be what another process would
+//!   have: another connection, another node.
+//! - **Time stands still** until [`Subject::advance`] moves it, by exactly what was asked: the rules are about
+//!   microseconds. On a store with a server that takes a build, or a function in the schema, that replaces the
+//!   server's clock. Only the time of the store is meant: tokio's goes on as it does.
+//!
+//! # What a subject may rely on
+//!
+//! - Nothing sleeps. A test waits for what has to happen by asking again, and gives up after [`WATCHDOG`]; on a store
+//!   that is as fast as it should be no test takes that long.
+//! - Time is moved by at most [`SHORT`] while a future waits in line, so that a node that has to say now and then
+//!   that its waiters are still there need not do so in between.
+//! - Guards are held over moved time only on leases far longer than that, or where the test is about losing them.
+//! - Everything is done through [`Airlock`](crate::Airlock), and where a rule is about commands (what a token that is
+//!   used twice does), through the [`Gates`](crate::store::Gates) that the store opened.
+//!
+//! # What is in it
+//!
+//! | module | rules |
+//! |---|---|
+//! | [`time`] | deadlines, fences, what vanishes (G1, G2) |
+//! | [`tokens`] | commands that are sent twice, come late, or are in doubt (G3) |
+//! | [`identity`] | one identity, one lease or place (G4) |
+//! | [`entering`] | who gets in, who is refused (G5 to G8) |
+//! | [`order`] | who is next (G5, strategies) |
+//! | [`line`] | presence, positions, expected waits (G9, G12) |
+//! | [`offers`] | offers, claims, what becomes of those who miss them (G10, G11) |
+//! | [`holding`] | renewals, releases, guards and fences (G13 to G16) |
+//! | [`cancelling`] | futures that are dropped (G15) |
+//! | [`operating`] | limits, evictions, inspection, shutdown (G18) |
+//! | [`names`] | names that must not meet (G22) |
+//! | [`failures`] | a store that fails or hangs, in front of the one under test (G23) |
+//!
+//! A function named `rx_…` is also a failure that an earlier system had, see its text.
 
+mod bench;
+
+pub mod cancelling;
+pub mod entering;
+pub mod failures;
+pub mod holding;
+pub mod identity;
+pub mod line;
+pub mod names;
+pub mod offers;
+pub mod operating;
+pub mod order;
+pub mod time;
+pub mod tokens;
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::store::Store;
+
+/// How long a test waits for what has to happen before it fails. Only a failing test waits that long.
+pub const WATCHDOG: Duration = Duration::from_secs(30);
+
+/// By how much a test moves the time at most while a future waits in line.
+pub const SHORT: Duration = Duration::from_secs(1);
+
+/// A store under test, empty and with a clock that stands still. See the [module](self) for what it promises.
+pub trait Subject {
+    /// The store.
+    type Store: Store;
+
+    /// A handle on this subject's store: every call reaches the same gates.
+    fn store(&self) -> impl Future<Output = Self::Store>;
+
+    /// Moves the store's clock, and nothing else does. Deadlines on the way may be acted upon now or when somebody
+    /// asks next.
+    fn advance(&self, by: Duration) -> impl Future<Output = ()>;
+}
+
+/// Expands to one `#[tokio::test]` for every rule, with a subject of its own each.
+///
+/// Takes an expression that makes a [`Subject`](crate::conformance::Subject), and may `await`. See
+/// [`conformance`](crate::conformance) for an example.
+#[macro_export]
+macro_rules! conformance_suite {
+    ($subject:expr $(,)?) => {
+        $crate::__conformance_tests! { ($subject)
+            cancelling:
+                g15_dropping_a_wait_leaves_the_line
+                rx_26_a_cancelled_acquire_never_completes
+                g15_a_grant_that_crosses_is_given_back
+                g15_no_await_point_leaks
+                g15_a_dropped_claim_can_be_repeated
+                g15_a_ticket_is_plain_data
+            ;
+            entering:
+                g05_a_limit_is_a_limit
+                g05_nobody_barges
+                g05_a_place_that_comes_free_is_the_waiters
+                g05_the_first_of_all_may_enter
+                g06_many_free_places_are_given_at_once
+                g06_no_place_stays_free_beside_a_line
+                rx_02_an_empty_room_admits_without_ticking
+                g07_a_full_line_refuses
+                g07_a_line_without_places_refuses
+                g07_a_group_has_its_part_of_the_line
+                g07_a_refusal_leaves_no_trace
+                g08_what_can_never_enter_is_an_error
+                g08_a_head_that_became_too_heavy_is_refused
+                rx_18_limit_zero_admits_nobody
+                rx_28_a_release_wakes_exactly_one
+            ;
+            failures:
+                rx_20_a_failure_is_not_contention
+                rx_20_a_hang_is_unavailable
+                rx_20_a_wait_ends_as_what_it_was
+                g23_a_lost_answer_costs_no_permit
+                g23_a_release_without_an_answer_still_releases
+                g22_nonsense_never_reaches_the_store
+            ;
+            holding:
+                rx_01_refreshing_does_not_free
+                g13_renewing_moves_the_deadline
+                g13_renewing_never_shortens
+                g13_renewing_never_revives
+                rx_22_a_restored_handle_is_not_permanent
+                g14_a_release_releases_once
+                rx_15_only_the_holder_frees
+                g14_a_token_is_for_its_resource
+                rx_10_nothing_is_held_after_expiry
+                g15_detaching_keeps_the_place
+                g15_a_restored_permit_is_a_guard
+                g16_no_lease_outlasts_the_longest_hold
+                rx_21_a_lost_lease_stops_the_work
+                g15_work_releases_however_it_ends
+                fences_have_a_floor
+                fences_of_offers_count
+            ;
+            identity:
+                g04_entering_again_while_waiting_takes_the_place_over
+                g04_a_superseded_future_is_told
+                g04_entering_again_while_offered_claims
+                g04_entering_again_while_inside_is_a_duplicate
+                g04_trying_leaves_the_place_alone
+                g04_the_anonymous_are_many
+                g04_a_session_is_one_lease
+                g04_every_handle_of_a_session_works
+                g04_a_session_ends_by_its_ttl
+                rx_08_one_identity_never_holds_two_places
+                rx_08_nor_two_places_in_line
+                rx_11_reacquiring_does_not_pretend_to_extend
+                rx_23_reacquiring_is_the_same_on_every_store
+                g04_taking_over_counts_as_presence
+            ;
+            line:
+                g09_presence_is_moved_by_asking
+                g09_looking_is_not_presence
+                g09_the_absent_are_never_chosen
+                rx_04_dead_heads_cost_nothing
+                rx_25_nobody_goes_to_the_back
+                g12_positions_are_exact
+                g12_the_estimate_follows_the_pace
+                g09_asking_as_told_is_often_enough
+                g10_a_hopeless_claim_window_is_refused
+            ;
+            names:
+                rx_17_different_names_never_meet
+                rx_17_airlocks_never_meet
+                rx_17_identities_never_meet
+                g22_what_is_no_name_is_refused
+            ;
+            offers:
+                g10_an_offer_holds_capacity
+                g10_asking_does_not_admit
+                g10_who_is_there_is_let_in
+                g10_a_missed_offer_goes_to_the_next
+                g10_who_misses_may_go_to_the_back
+                g11_a_claim_is_the_same_twice
+                g10_a_declined_offer_goes_to_the_next
+                rx_06_promoters_do_not_invalidate_each_other
+                rx_07_an_offered_place_is_not_taken
+                rx_24_an_early_claim_costs_nothing
+                g10_an_evicted_offer_goes_to_the_next
+                g10_a_claimed_lease_is_a_lease
+            ;
+            operating:
+                g18_raising_the_limit_promotes
+                g18_lowering_the_limit_holds_at_once
+                g18_clearing_the_override_returns_to_the_configured_limit
+                rx_12_a_larger_limit_does_not_over_admit
+                g18_evicting_makes_room
+                g18_inspecting_shows_who_is_where
+                g18_a_survey_lists_the_busiest_first
+                g02_operating_on_nothing_makes_nothing
+                shutdown_lets_holders_finish
+                shutdown_hands_back_what_is_held
+                shutdown_leaves_others_alone
+            ;
+            order:
+                g05_fifo_is_first_come_first_served
+                g05_the_line_is_one
+                g05_priority_goes_first
+                g05_aging_lets_the_patient_overtake
+                g05_without_aging_tiers_are_strict
+                g07_without_a_line_nobody_waits
+                g22_a_strategy_of_ones_own
+            ;
+            time:
+                g01_a_lease_is_over_at_exactly_its_deadline
+                g01_an_expired_lease_is_over_for_every_command
+                g01_a_lease_without_end_or_length_is_refused
+                rx_09_a_fractional_ttl_leaks_nothing
+                g02_fences_only_grow
+                g02_fences_follow_the_order_of_admission
+                rx_30_nothing_is_left_of_those_who_are_gone
+                g02_an_override_stays_until_it_is_cleared
+                g06_answers_say_when_something_changes_by_itself
+                g06_a_gate_that_comes_back_keeps_its_deadlines
+            ;
+            tokens:
+                g03_entering_twice_with_a_token_is_one_entry
+                g03_queueing_twice_with_a_token_is_one_place
+                g03_entering_again_with_a_token_takes_the_offer
+                g03_an_enter_that_comes_late_is_over
+                g03_giving_up_in_doubt_undoes_what_was_done
+                g03_a_release_in_doubt_is_unknown
+                g03_a_doubtful_release_is_the_same_twice
+                g03_spent_tokens_are_forgotten_in_the_end
+                g03_an_unknown_token_does_nothing
+                g03_a_permit_has_one_token
+            ;
+        }
+    };
+}
+
+/// One test for each name; the list is in `conformance_suite!`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_tests {
+    (($subject:expr) $($theme:ident: $($rule:ident)+;)+) => {
+        $($(
+            #[::tokio::test]
+            async fn $rule() {
+                $crate::conformance::$theme::$rule(&$subject).await;
+            }
+        )+)+
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    /// A rule that is written but not listed would never run.
+    #[test]
+    fn every_rule_is_in_the_list() {
+        let list = include_str!("mod.rs");
+        let themes = [
+            ("cancelling", include_str!("cancelling.rs")),
+            ("entering", include_str!("entering.rs")),
+            ("failures", include_str!("failures.rs")),
+            ("holding", include_str!("holding.rs")),
+            ("identity", include_str!("identity.rs")),
+            ("line", include_str!("line.rs")),
+            ("names", include_str!("names.rs")),
+            ("offers", include_str!("offers.rs")),
+            ("operating", include_str!("operating.rs")),
+            ("order", include_str!("order.rs")),
+            ("time", include_str!("time.rs")),
+            ("tokens", include_str!("tokens.rs")),
+        ];
+        for (theme, text) in themes {
+            let listed = list.split(&format!("            {theme}:\n")).nth(1).and_then(|rest| rest.split(';').next());
+            let listed: Vec<_> = listed.unwrap_or_default().split_whitespace().collect();
+            let functions = text.lines().filter_map(|line| line.strip_prefix("pub async fn "));
+            let written: Vec<_> = functions.filter_map(|line| line.split('(').next()).collect();
+            assert_eq!(listed, written, "the list of `{theme}` in conformance_suite!");
+        }
+    }
+}

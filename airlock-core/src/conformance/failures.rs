@@ -1,0 +1,227 @@
+//! A store that fails or hangs, in front of the one under test (G23).
+
+use std::future::IntoFuture;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::Subject;
+use super::bench::{ROOM, builder, invalid, lock, lost, person, refused, secs, soon, unavailable};
+use crate::gate::{Answer, Spec, Whom};
+use crate::observer::Observers;
+use crate::store::{BoxFuture, Command, Gates, Lease, Store, Survey, Watch};
+use crate::{Airlock, ConfigError, Entered, Reason, StoreError, Token};
+
+/// Long enough for any store that works, short enough to wait for in a test.
+const BRIEF: Duration = Duration::from_millis(20);
+
+/// RX-20, G23: a store that says it failed is unavailable, whatever was asked, and never busy.
+pub async fn rx_20_a_failure_is_not_contention(subject: &impl Subject) {
+    let (airlock, fault) = faulty(subject, secs(30)).await;
+    let permit = airlock.try_enter(person("ada")).await.expect("room");
+    let token = permit.token().expect("a lease");
+    let Ok(Entered::Queued(ticket)) = airlock.enter(ROOM).await else { panic!("should be in line") };
+    for failure in [Failure::Fails, Failure::LosesTheAnswer] {
+        fault.set(failure);
+        unavailable(airlock.try_enter(ROOM).await);
+        unavailable(airlock.acquire(ROOM).await);
+        unavailable(airlock.enter(ROOM).await);
+        unavailable(airlock.with_admitted(ROOM, |_| async {}).await);
+        unavailable(airlock.try_with_admitted(ROOM, |_| async {}).await);
+        unavailable(airlock.poll(&ticket.token).await);
+        unavailable(airlock.position(&ticket.token).await);
+        unavailable(airlock.claim(&ticket.token, 1).await);
+        unavailable(airlock.renew(&token).await);
+        unavailable(permit.renew().await);
+        unavailable(airlock.inspect(ROOM).await);
+        unavailable(airlock.survey(0, 1).await);
+        unavailable(airlock.evict(ROOM, Whom::Identity("nobody")).await);
+    }
+    fault.set(Failure::None);
+    // It was unavailable, and nothing else: the holder holds, the waiter waits, and nobody else is there.
+    let seen = airlock.inspect(ROOM).await.expect("a store that works again");
+    assert_eq!((seen.in_use, seen.waiting), (1, 1));
+    assert_eq!(refused(airlock.try_enter(ROOM).await), Reason::Full);
+    permit.release().await.expect("a lease");
+}
+
+/// RX-20, G23: a store that hangs is unavailable after its deadline, and no endless wait.
+pub async fn rx_20_a_hang_is_unavailable(subject: &impl Subject) {
+    let (airlock, fault) = faulty(subject, BRIEF).await;
+    fault.set(Failure::Hangs);
+    unavailable(soon("the deadline", airlock.try_enter(ROOM).into_future()).await);
+    unavailable(soon("the deadline", airlock.acquire(ROOM).into_future()).await);
+    unavailable(soon("the deadline", airlock.enter(ROOM)).await);
+    unavailable(soon("the deadline", airlock.inspect(ROOM)).await);
+    unavailable(soon("the deadline", airlock.survey(0, 1)).await);
+    unavailable(soon("the deadline", airlock.release(&Token::random(ROOM).expect("a name"))).await);
+}
+
+/// RX-20, G23: a wait that ends while the store does not answer is unavailable, and not timed out.
+pub async fn rx_20_a_wait_ends_as_what_it_was(subject: &impl Subject) {
+    let (airlock, fault) = faulty(subject, secs(30)).await;
+    let permit = airlock.try_enter(ROOM).await.expect("room");
+    let waits = airlock.acquire(ROOM).timeout(BRIEF).into_future();
+    let busy = soon("the end of the wait", waits).await;
+    assert!(busy.as_ref().is_err_and(crate::Error::is_busy), "{busy:?}");
+    assert_eq!(refused(busy), Reason::TimedOut);
+    fault.set(Failure::Hangs);
+    let waits = airlock.acquire(ROOM).timeout(BRIEF).into_future();
+    unavailable(soon("the end of the wait", waits).await);
+    fault.set(Failure::None);
+    permit.release().await.expect("a lease");
+}
+
+/// G3, G15, G23: an entry whose answer was lost is undone: it holds nothing, waits nowhere, and costs no permit.
+pub async fn g23_a_lost_answer_costs_no_permit(subject: &impl Subject) {
+    let (airlock, fault) = faulty(subject, secs(30)).await;
+    for _ in 0..3 {
+        fault.set(Failure::LosesTheAnswer);
+        unavailable(airlock.try_enter(person("ada")).await);
+        unavailable(airlock.acquire(person("ada")).await);
+        unavailable(airlock.enter(person("ada")).await);
+        fault.set(Failure::None);
+        nobody_is_there(&airlock).await;
+    }
+    let permit = airlock.try_enter(person("ada")).await.expect("room");
+    fault.set(Failure::LosesTheAnswer);
+    unavailable(airlock.acquire(person("bob")).await);
+    unavailable(airlock.enter(person("bob")).await);
+    fault.set(Failure::None);
+    permit.release().await.expect("a lease");
+    nobody_is_there(&airlock).await;
+}
+
+/// G14, G23: a release whose answer was lost is unavailable, not "you had lost it", and the place is free.
+pub async fn g23_a_release_without_an_answer_still_releases(subject: &impl Subject) {
+    let (airlock, fault) = faulty(subject, secs(30)).await;
+    for failure in [Failure::LosesTheAnswer, Failure::Fails] {
+        let permit = airlock.try_enter(ROOM).await.expect("room");
+        fault.set(failure);
+        unavailable(permit.release().await);
+        fault.set(Failure::None);
+        nobody_is_there(&airlock).await;
+    }
+    lost(airlock.release(&Token::random(ROOM).expect("a name")).await);
+}
+
+/// G8, G22: what is wrong in itself never gets as far as the store.
+pub async fn g22_nonsense_never_reaches_the_store(subject: &impl Subject) {
+    let (airlock, fault) = faulty(subject, secs(30)).await;
+    fault.set(Failure::Fails);
+    for nonsense in [person(""), person("\n"), person("ada").weight(0), person("ada").weight(2)] {
+        invalid(airlock.try_enter(nonsense.clone()).await);
+        invalid(airlock.acquire(nonsense.clone()).await);
+        invalid(airlock.enter(nonsense).await);
+    }
+    assert_eq!(fault.0.commands.load(Ordering::SeqCst), 0);
+}
+
+/// The store gets rid of whatever was given up, in the background if need be.
+async fn nobody_is_there(airlock: &Airlock) {
+    let gone = async {
+        loop {
+            let seen = airlock.inspect(ROOM).await.expect("a store that works");
+            if seen.in_use == 0 && seen.waiting == 0 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("everybody to be gone", gone).await;
+}
+
+/// An airlock on the store under test, and what goes wrong in between.
+async fn faulty(subject: &impl Subject, store_timeout: Duration) -> (Airlock, Fault) {
+    let fault = Fault(Arc::new(Shared { failure: AtomicU8::new(0), commands: AtomicUsize::new(0) }));
+    let store = FaultyStore { store: subject.store().await, fault: fault.clone() };
+    let airlock = builder("conformance").seal(lock()).store(store).store_timeout(store_timeout).build();
+    (airlock.expect("a valid configuration"), fault)
+}
+
+/// How the store in between misbehaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Failure {
+    None,
+    /// Nothing is carried out.
+    Fails,
+    /// Nothing is carried out, and there is no answer, ever.
+    Hangs,
+    /// Everything is carried out, and nobody hears of it.
+    LosesTheAnswer,
+}
+
+#[derive(Clone)]
+struct Fault(Arc<Shared>);
+
+struct Shared {
+    failure: AtomicU8,
+    commands: AtomicUsize,
+}
+
+impl Fault {
+    fn set(&self, failure: Failure) {
+        self.0.failure.store(failure as u8, Ordering::SeqCst);
+    }
+
+    async fn pass<T>(&self, answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        self.0.commands.fetch_add(1, Ordering::SeqCst);
+        let failure = self.0.failure.load(Ordering::SeqCst);
+        if failure == Failure::Fails as u8 {
+            return Err(StoreError::not_executed("it fails, as it was told to"));
+        }
+        if failure == Failure::Hangs as u8 {
+            return std::future::pending().await;
+        }
+        let answer = answer.await;
+        if failure == Failure::LosesTheAnswer as u8 {
+            return Err(StoreError::unknown("the answer was lost, as it should be"));
+        }
+        answer
+    }
+}
+
+struct FaultyStore<S> {
+    store: S,
+    fault: Fault,
+}
+
+impl<S: Store> Store for FaultyStore<S> {
+    fn open(&self, spec: &Spec, observers: &Observers) -> Result<Arc<dyn Gates>, ConfigError> {
+        let gates = self.store.open(spec, observers)?;
+        Ok(Arc::new(FaultyGates { gates, fault: self.fault.clone() }))
+    }
+}
+
+/// Answers through `apply` alone, since nothing can fail on the way to `try_apply`.
+struct FaultyGates {
+    gates: Arc<dyn Gates>,
+    fault: Fault,
+}
+
+impl Gates for FaultyGates {
+    fn apply<'a>(&'a self, command: Command<'a>) -> BoxFuture<'a, Result<Answer, StoreError>> {
+        Box::pin(self.fault.pass(self.gates.apply(command)))
+    }
+
+    fn give_back(&self, lease: &Lease, doubt: bool) {
+        self.gates.give_back(lease, doubt);
+    }
+
+    fn token(&self, lease: &Lease, detach: bool) -> Option<Token> {
+        self.gates.token(lease, detach)
+    }
+
+    fn watch(&self, lease: &Lease, watch: &Arc<Watch>) {
+        self.gates.watch(lease, watch);
+    }
+
+    fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>> {
+        Box::pin(self.fault.pass(self.gates.survey(offset, count)))
+    }
+
+    fn close(&self, grace: Duration) -> BoxFuture<'_, Result<usize, StoreError>> {
+        self.gates.close(grace)
+    }
+}
