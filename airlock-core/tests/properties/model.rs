@@ -143,8 +143,9 @@ impl<'a> Replay<'a> {
         unguarded.min(self.longest(self.now))
     }
 
-    pub fn holder_attend(&self) -> Attend {
-        if self.spec.guarded { Attend::Here } else { Attend::Away }
+    /// Beside the gate stands a guard, where there are guards. A session has none.
+    fn holder_attend(&self, who: Option<usize>) -> Attend {
+        if self.spec.guarded && !self.is_shared(who) { Attend::Here } else { Attend::Away }
     }
 
     fn next_arrival(&mut self) -> u64 {
@@ -259,7 +260,7 @@ impl<'a> Replay<'a> {
         ensure!(self.may_enter(&new), "barged");
         let arrival = self.next_arrival();
         let mut ticket = self.newcomer(&new, State::Holding, arrival);
-        ticket.attend = self.holder_attend();
+        ticket.attend = self.holder_attend(new.who);
         ticket.fence = self.next_fence();
         ticket.deadline = self.lease_deadline(new.who);
         ticket.since = self.now;
@@ -281,7 +282,7 @@ impl<'a> Replay<'a> {
         ensure!(asked, "an offer was taken up that was not asked for: {known:?}");
         ensure!(known.ticket.state == State::Offered, "taken up, but not offered: {known:?}");
         ensure!(known.ticket.deadline > self.now, "taken up after its end: {known:?}");
-        let (attend, deadline) = (self.holder_attend(), self.lease_deadline(known.who));
+        let (attend, deadline) = (self.holder_attend(known.who), self.lease_deadline(known.who));
         self.claimed = true;
         let known = &mut self.tickets[at];
         known.group = None;
@@ -299,6 +300,7 @@ impl<'a> Replay<'a> {
         let mut ticket = Ticket { fence: self.next_fence(), since: self.now, ..known.ticket };
         if known.ticket.attend == Attend::Here {
             ticket.state = State::Holding;
+            ticket.attend = self.holder_attend(known.who);
             ticket.deadline = self.lease_deadline(known.who);
             ticket.group = None;
             self.tickets[at].group = None;
