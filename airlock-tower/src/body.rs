@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::future::{Lost, watch};
 use crate::BoxError;
+use crate::future::{Lost, watch};
 
 pin_project! {
     /// The body of a response behind an [`AirlockLayer`](crate::AirlockLayer): it keeps the place until it has ended,
@@ -51,26 +51,32 @@ where
     type Error = BoxError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self.project().kind.project() {
-            KindProj::Refusal { bytes } => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+        let mut kind = self.project().kind;
+        let lost_lease = match kind.as_mut().project() {
+            KindProj::Refusal { bytes } => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             KindProj::Inner { mut body, held, lost } => match body.as_mut().poll_frame(cx) {
                 Poll::Ready(frame) => {
-                    if !matches!(frame, Some(Ok(_))) || body.is_end_stream() {
+                    let ended = !matches!(frame, Some(Ok(_))) || body.is_end_stream();
+                    if ended {
                         // Both: what watches the lease keeps it as well.
                         *lost = None;
                         *held = None;
                     }
-                    Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+                    // A body that always has more never waits, and is to be stopped as well.
+                    match held.as_ref().and_then(|admitted| admitted.is_lost()) {
+                        Some(lost_lease) => lost_lease,
+                        None => return Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
+                    }
                 }
                 Poll::Pending => {
                     let Some(admitted) = held else { return Poll::Pending };
-                    let lost_lease = ready!(lost.get_or_insert_with(|| watch(admitted)).as_mut().poll(cx));
-                    *lost = None;
-                    *held = None;
-                    Poll::Ready(Some(Err(lost_lease.into())))
+                    ready!(lost.get_or_insert_with(|| watch(admitted)).as_mut().poll(cx))
                 }
             },
-        }
+        };
+        // This drops the inner body: its work stops, and nothing follows the error.
+        kind.set(Kind::Refusal { bytes: None });
+        Poll::Ready(Some(Err(lost_lease.into())))
     }
 
     fn is_end_stream(&self) -> bool {

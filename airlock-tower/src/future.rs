@@ -11,11 +11,11 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
+use crate::BoxError;
 use crate::body::ResponseBody;
 use crate::layer::{Hold, Options};
 use crate::refusal::{Format, Problem};
 use crate::service::admit_anyway;
-use crate::BoxError;
 
 pin_project! {
     /// The response to come of an [`AirlockService`](crate::AirlockService).
@@ -70,7 +70,7 @@ struct Guard {
 
 /// Resolves when the lease is lost. Made when a request first has to wait for something: until then, it cannot be
 /// stopped anyway.
-pub(crate) type Lost = Pin<Box<dyn Future<Output = LeaseLost> + Send>>;
+pub(crate) type Lost = Pin<Box<dyn Future<Output = LeaseLost> + Send + Sync>>;
 
 pub(crate) fn watch(admitted: &Admitted) -> Lost {
     let admitted = admitted.clone();

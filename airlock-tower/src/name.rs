@@ -160,9 +160,7 @@ pub(crate) fn single_header<'a>(parts: &'a Parts, name: &HeaderName) -> Result<O
         return Err(NameError::unidentified("a header that says who asks was sent more than once"));
     }
     match std::str::from_utf8(value.as_bytes()) {
-        Ok(text) if text.trim().is_empty() => {
-            Err(NameError::unidentified("a header that says who asks is empty"))
-        }
+        Ok(text) if text.trim().is_empty() => Err(NameError::unidentified("a header that says who asks is empty")),
         Ok(text) => Ok(Some(text)),
         Err(_) => Err(NameError::invalid("a header that says who asks is not UTF-8")),
     }
@@ -174,7 +172,7 @@ pub struct ByCookie(Cow<'static, str>);
 
 /// Names by a cookie's value, as it was sent. A cookie is no identity unless it is checked in front.
 ///
-/// Empty or repeated it is 400 `unidentified`.
+/// Empty or repeated it is 400 `unidentified`; not UTF-8, 400 `invalid`.
 pub fn by_cookie(name: impl Into<Cow<'static, str>>) -> ByCookie {
     ByCookie(name.into())
 }
@@ -182,21 +180,22 @@ pub fn by_cookie(name: impl Into<Cow<'static, str>>) -> ByCookie {
 impl Name for ByCookie {
     fn name<'a>(&self, parts: &'a mut Parts) -> Result<Option<Cow<'a, str>>, NameError> {
         let mut found = None;
-        for header in parts.headers.get_all(COOKIE) {
-            let Ok(header) = header.to_str() else { continue };
-            for cookie in cookie::Cookie::split_parse(header).flatten() {
-                if cookie.name() != self.0 {
-                    continue;
-                }
-                if found.is_some() {
-                    return Err(NameError::unidentified("a cookie that says who asks was sent more than once"));
-                }
-                found = Some(cookie.value().to_owned());
+        // Taken apart before it is decoded: what stands beside it may be in any encoding.
+        let headers = parts.headers.get_all(COOKIE).into_iter();
+        for pair in headers.flat_map(|header| header.as_bytes().split(|byte| *byte == b';')) {
+            let Some(equals) = pair.iter().position(|byte| *byte == b'=') else { continue };
+            if pair[..equals].trim_ascii() != self.0.as_bytes() {
+                continue;
+            }
+            if found.replace(pair[equals + 1..].trim_ascii()).is_some() {
+                return Err(NameError::unidentified("a cookie that says who asks was sent more than once"));
             }
         }
-        match found {
-            Some(value) if value.is_empty() => Err(NameError::unidentified("a cookie that says who asks is empty")),
-            found => Ok(found.map(Cow::Owned)),
+        match found.map(std::str::from_utf8) {
+            None => Ok(None),
+            Some(Ok("")) => Err(NameError::unidentified("a cookie that says who asks is empty")),
+            Some(Ok(value)) => Ok(Some(Cow::Borrowed(value))),
+            Some(Err(_)) => Err(NameError::invalid("a cookie that says who asks is not UTF-8")),
         }
     }
 }

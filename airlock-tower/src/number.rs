@@ -63,11 +63,10 @@ pub fn integer_header<T: FromStr>(
     name: &'static str,
 ) -> impl Fn(&Parts) -> Result<Option<T>, NameError> + Send + Sync + 'static {
     let name = HeaderName::from_static(name);
-    move |parts| match single_header(parts, &name)? {
+    let wrong = NameError::invalid("a header that must be one whole number is none, or is out of range");
+    // Empty or repeated it says nothing about who asks: that is as wrong as any other text.
+    move |parts| match single_header(parts, &name).map_err(|_| wrong)? {
         None => Ok(None),
-        Some(text) => match text.trim().parse() {
-            Ok(number) => Ok(Some(number)),
-            Err(_) => Err(NameError::invalid("a header that must be a whole number is none, or is out of range")),
-        },
+        Some(text) => text.trim().parse().map(Some).map_err(|_| wrong),
     }
 }

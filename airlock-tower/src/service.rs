@@ -10,12 +10,12 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
+use crate::BoxError;
 use crate::body::ResponseBody;
 use crate::future::ResponseFuture;
 use crate::layer::{OnStoreError, Options};
 use crate::name::{Name, NameError};
 use crate::refusal::{Format, Problem};
-use crate::BoxError;
 
 /// The service that [`AirlockLayer`](crate::AirlockLayer) makes.
 #[derive(Clone)]
@@ -62,9 +62,8 @@ where
                 None => self.refuse(Problem::of(&error), format),
             },
             Started::Pending(entering) => {
-                // Do not sit on a service that is ready: it may hold somebody else's permit. A clone is readied once
-                // there is a place.
-                self.inner = self.inner.clone();
+                // A clone is readied once there is a place.
+                self.unready();
                 let request = Request::from_parts(parts, body);
                 ResponseFuture::waiting(entering, self.inner.clone(), request, self.options.clone(), format)
             }
@@ -73,6 +72,14 @@ where
 }
 
 impl<S> AirlockService<S> {
+    /// Lets go of a service that is ready and is not called now: it may hold somebody else's permit.
+    fn unready(&mut self)
+    where
+        S: Clone,
+    {
+        self.inner = self.inner.clone();
+    }
+
     fn run<B, R>(&mut self, admitted: Admitted, mut parts: Parts, body: B, format: Format) -> ResponseFuture<S, B>
     where
         S: Service<Request<B>, Response = Response<R>>,
@@ -82,10 +89,11 @@ impl<S> AirlockService<S> {
         ResponseFuture::running(inner, admitted, self.options.clone(), format)
     }
 
-    fn refuse<B, R>(&self, problem: Problem, format: Format) -> ResponseFuture<S, B>
+    fn refuse<B, R>(&mut self, problem: Problem, format: Format) -> ResponseFuture<S, B>
     where
-        S: Service<Request<B>, Response = Response<R>>,
+        S: Service<Request<B>, Response = Response<R>> + Clone,
     {
+        self.unready();
         ResponseFuture::refused(problem.respond(&self.options, format))
     }
 }
@@ -102,9 +110,7 @@ fn start(options: &Options, parts: &mut Parts) -> Result<Started, NameError> {
     let priority = options.priority.as_ref().map_or(Ok(None), |priority| priority(parts))?;
     let weight = options.weight.as_ref().map_or(Ok(None), |weight| weight(parts))?;
     let resource = match &options.resource {
-        Some(name) => {
-            name.name(parts)?.ok_or(NameError::unidentified("the request does not say what it is for"))?
-        }
+        Some(name) => name.name(parts)?.ok_or(NameError::unidentified("the request does not say what it is for"))?,
         None => Cow::Borrowed(options.airlock.name()),
     };
 

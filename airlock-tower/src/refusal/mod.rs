@@ -66,7 +66,7 @@ impl Problem {
     pub(crate) fn of(error: &Error) -> Self {
         match error {
             Error::Refused(refusal) => {
-                Problem { retry_after: refusal.retry_after, ..Problem::because(refusal.reason) }
+                Problem { retry_after: refusal.retry_after(), ..Problem::because(refusal.reason) }
             }
             Error::Unavailable(_) => Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -111,13 +111,12 @@ impl Problem {
                 "No room in time",
                 "There was no room for as long as this request could wait. Try again later.",
             ),
-            Reason::LineFull => (unavailable, "line-full", "The line is full", "Too many wait already. Try again later."),
-            Reason::GroupLineFull => (
-                unavailable,
-                "line-full",
-                "The line is full",
-                "Too many of this group wait already. Try again later.",
-            ),
+            Reason::LineFull => {
+                (unavailable, "line-full", "The line is full", "Too many wait already. Try again later.")
+            }
+            Reason::GroupLineFull => {
+                (unavailable, "line-full", "The line is full", "Too many of this group wait already. Try again later.")
+            }
             Reason::Duplicate => (
                 StatusCode::CONFLICT,
                 "duplicate",
@@ -139,9 +138,7 @@ impl Problem {
                 "Invalid request",
                 "The request asks for more than the limit in force.",
             ),
-            Reason::ShuttingDown => {
-                (unavailable, "closed", "Closed", "This server is shutting down. Try again.")
-            }
+            Reason::ShuttingDown => (unavailable, "closed", "Closed", "This server is shutting down. Try again."),
             Reason::Evicted => (unavailable, "closed", "Closed", "An operator closed this request's place in line."),
             _ => (unavailable, "full", "No room", "As many as are allowed are inside. Try again later."),
         };

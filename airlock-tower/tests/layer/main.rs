@@ -1,0 +1,14 @@
+//! The layer in front of plain tower services: whom it lets in, for how long, and what the others are told.
+
+mod failing;
+mod forms;
+mod holding;
+mod leaving;
+mod lost;
+mod naming;
+mod options;
+mod readiness;
+mod refusals;
+mod support;
+mod traits;
+mod waiting;
