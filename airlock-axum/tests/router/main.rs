@@ -1,0 +1,7 @@
+//! The layer on axum's routers, called directly and served on a real socket, and the permit in the handler.
+
+mod disconnecting;
+mod extractor;
+mod limiting;
+mod outliving;
+mod support;
