@@ -1,25 +1,33 @@
+use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 
-use crate::permit::Permit;
+use crate::permit::{Held, Permit};
 
 /// A permit that several hold: the place is kept until the last clone is gone.
 ///
 /// It is what a handler behind an `AirlockLayer` extracts, and what the work in
 /// [`with_admitted`](crate::Airlock::with_admitted) gets. Keep a clone to keep the place: in a WebSocket's task, in a
 /// job that outlives the response.
-#[derive(Clone, Debug)]
-pub struct Admitted(Arc<Permit>);
+#[derive(Debug)]
+pub struct Admitted(Permit);
 
 impl Admitted {
     /// Shares a permit.
     pub fn new(permit: Permit) -> Self {
-        Admitted(Arc::new(permit))
+        Admitted(permit)
     }
 
     /// A handle that does not keep the place.
     pub fn downgrade(&self) -> WeakAdmitted {
-        WeakAdmitted(Arc::downgrade(&self.0))
+        WeakAdmitted(self.0.downgrade())
+    }
+}
+
+impl Clone for Admitted {
+    // By hand: a permit itself is not to be cloned, or it could be detached under another owner.
+    fn clone(&self) -> Self {
+        Admitted(self.0.share())
     }
 }
 
@@ -32,13 +40,19 @@ impl Deref for Admitted {
 }
 
 /// A handle on an [`Admitted`] that does not keep the place: what a layer puts into a request's extensions.
-#[derive(Clone, Debug)]
-pub struct WeakAdmitted(Weak<Permit>);
+#[derive(Clone)]
+pub struct WeakAdmitted(Weak<Held>);
 
 impl WeakAdmitted {
     /// The permit, while somebody keeps it.
     pub fn upgrade(&self) -> Option<Admitted> {
-        self.0.upgrade().map(Admitted)
+        Permit::upgrade(&self.0).map(Admitted)
+    }
+}
+
+impl fmt::Debug for WeakAdmitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WeakAdmitted").field(&self.upgrade()).finish()
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex as StdMutex, MutexGuard, Weak};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::gate::Micros;
 use crate::sync::Mutex;
@@ -144,6 +144,7 @@ pub(crate) enum Clock {
 }
 
 impl Clock {
+    #[inline]
     pub(crate) fn now(&self) -> Micros {
         match self {
             Clock::System => EPOCH.now(),
@@ -170,17 +171,21 @@ impl Clock {
 /// Unix time that never goes back: the wall clock at start, and the monotonic clock from there on.
 struct Epoch {
     wall: Micros,
-    start: Instant,
+    /// Reads the processor's counter where that is steady, which takes half as long as asking the system.
+    clock: quanta::Clock,
+    start: quanta::Instant,
 }
 
 static EPOCH: LazyLock<Epoch> = LazyLock::new(|| {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Epoch { wall: wall.as_micros() as Micros, start: Instant::now() }
+    let clock = quanta::Clock::new();
+    Epoch { wall: wall.as_micros() as Micros, start: clock.now(), clock }
 });
 
 impl Epoch {
     fn now(&self) -> Micros {
-        self.wall + self.start.elapsed().as_micros() as Micros
+        let elapsed = self.clock.now().saturating_duration_since(self.start);
+        self.wall + elapsed.as_secs() * 1_000_000 + Micros::from(elapsed.subsec_micros())
     }
 }
 

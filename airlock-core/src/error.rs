@@ -88,20 +88,32 @@ impl From<LeaseLost> for Error {
 pub struct Refusal {
     /// Why.
     pub reason: Reason,
-    /// When asking again makes sense, where that is known.
-    pub retry_after: Option<Duration>,
+    /// In milliseconds, 0 where it is not known: small, because every result is as large as its error.
+    retry_after: u32,
 }
 
 impl Refusal {
     pub(crate) fn new(reason: Reason) -> Self {
-        Refusal { reason, retry_after: None }
+        Refusal { reason, retry_after: 0 }
+    }
+
+    /// Rounded up to milliseconds.
+    pub(crate) fn after(mut self, retry_after: Duration) -> Self {
+        let millis = retry_after.as_micros().div_ceil(1000);
+        self.retry_after = u32::try_from(millis).unwrap_or(u32::MAX);
+        self
+    }
+
+    /// When asking again makes sense, where that is known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        (self.retry_after > 0).then(|| Duration::from_millis(self.retry_after.into()))
     }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.reason.fmt(f)?;
-        match self.retry_after {
+        match self.retry_after() {
             Some(after) => write!(f, "; try again in {after:?}"),
             None => Ok(()),
         }
@@ -184,8 +196,8 @@ impl From<Ending> for Reason {
 }
 
 /// A call that was wrong whatever the state of the gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InvalidEntrant(Wrong);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidEntrant(Box<Wrong>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wrong {
@@ -198,31 +210,31 @@ enum Wrong {
 
 impl InvalidEntrant {
     pub(crate) fn weightless() -> Self {
-        InvalidEntrant(Wrong::Weightless)
+        InvalidEntrant(Box::new(Wrong::Weightless))
     }
 
     pub(crate) fn too_heavy(weight: u32, limit: u32) -> Self {
-        InvalidEntrant(Wrong::TooHeavy { weight, limit })
+        InvalidEntrant(Box::new(Wrong::TooHeavy { weight, limit }))
     }
 
     pub(crate) fn score() -> Self {
-        InvalidEntrant(Wrong::Score)
+        InvalidEntrant(Box::new(Wrong::Score))
     }
 
     pub(crate) fn ttl() -> Self {
-        InvalidEntrant(Wrong::Ttl)
+        InvalidEntrant(Box::new(Wrong::Ttl))
     }
 }
 
 impl From<InvalidName> for InvalidEntrant {
     fn from(invalid: InvalidName) -> Self {
-        InvalidEntrant(Wrong::Name(invalid))
+        InvalidEntrant(Box::new(Wrong::Name(invalid)))
     }
 }
 
 impl fmt::Display for InvalidEntrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
+        match *self.0 {
             Wrong::Name(invalid) => invalid.fmt(f),
             Wrong::Weightless => f.write_str("the weight is 0; it must be at least 1"),
             Wrong::TooHeavy { weight, limit } => {
@@ -259,7 +271,11 @@ impl std::error::Error for LeaseLost {}
 
 /// A store failed. [`is_unknown`](StoreError::is_unknown) says whether the command may have been carried out.
 #[derive(Debug)]
-pub struct StoreError {
+pub struct StoreError(Box<Failure>);
+
+/// Boxed: a result that is hardly ever an error should not be as large as one.
+#[derive(Debug)]
+struct Failure {
     unknown: bool,
     what: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -268,36 +284,36 @@ pub struct StoreError {
 impl StoreError {
     /// The command was not carried out.
     pub fn not_executed(what: impl Into<String>) -> Self {
-        StoreError { unknown: false, what: what.into(), source: None }
+        StoreError(Box::new(Failure { unknown: false, what: what.into(), source: None }))
     }
 
     /// The command may have been carried out, or may yet be.
     pub fn unknown(what: impl Into<String>) -> Self {
-        StoreError { unknown: true, what: what.into(), source: None }
+        StoreError(Box::new(Failure { unknown: true, what: what.into(), source: None }))
     }
 
     /// Adds what caused it.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+        self.0.source = Some(source.into());
         self
     }
 
     /// Whether the command may have been carried out all the same.
     pub fn is_unknown(&self) -> bool {
-        self.unknown
+        self.0.unknown
     }
 }
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
+        f.write_str(&self.0.what)
     }
 }
 
 impl std::error::Error for StoreError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
+        self.0.source.as_deref().map(|source| source as _)
     }
 }
 

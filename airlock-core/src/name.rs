@@ -80,9 +80,10 @@ pub(crate) fn check(what: What, name: &str) -> Result<(), InvalidName> {
 }
 
 fn control_character(name: &str) -> Option<usize> {
-    // Nearly every name is ASCII, and then there is nothing to decode.
-    if name.is_ascii() {
-        return name.bytes().position(|byte| byte.is_ascii_control());
+    // Nearly every name is ASCII, and then one look at each byte is enough.
+    let plain = name.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if plain {
+        return None;
     }
     name.char_indices().find(|(_, c)| c.is_control()).map(|(at, _)| at)
 }

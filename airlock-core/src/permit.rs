@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
 
 use crate::airlock::{Airlock, time_of};
@@ -12,45 +12,50 @@ use crate::token::Token;
 ///
 /// `Debug` shows the airlock and the fence, never the token.
 #[must_use = "dropping a permit releases it"]
-pub struct Permit {
+pub struct Permit(Arc<Held>);
+
+/// What a permit is. Allocated once, so that a permit moves as a pointer, and shared as it is by
+/// [`Admitted`](crate::Admitted). Its drop releases.
+pub(crate) struct Held {
     airlock: Airlock,
-    /// None once it was released or detached.
+    /// None once it was released or detached, and where there never was a lease.
     lease: Option<Lease>,
     fence: u64,
     floor: u64,
     until: u64,
     shared: bool,
-    waited: Duration,
+    /// In microseconds.
+    waited: u64,
     watch: OnceLock<Arc<Watch>>,
 }
 
 impl Permit {
-    pub(crate) fn new(airlock: Airlock, lease: Lease, grant: &Grant, waited: Duration) -> Self {
-        Permit {
+    pub(crate) fn new(airlock: Airlock, lease: Lease, grant: &Grant) -> Self {
+        Permit(Arc::new(Held {
             airlock,
             lease: Some(lease),
             fence: grant.fence,
             floor: grant.floor,
             until: grant.until,
             shared: grant.shared,
-            waited,
+            waited: grant.waited,
             watch: OnceLock::new(),
-        }
+        }))
     }
 
     /// A permit that is no lease: for front ends that let somebody in without asking, because an operator said so
     /// or because the store is away. It takes no room, is never lost, has no token, and its fence is 0.
     pub fn unleased(airlock: Airlock) -> Self {
-        Permit {
+        Permit(Arc::new(Held {
             airlock,
             lease: None,
             fence: 0,
             floor: 0,
             until: NEVER,
             shared: false,
-            waited: Duration::ZERO,
+            waited: 0,
             watch: OnceLock::from(Arc::default()),
-        }
+        }))
     }
 
     /// The number of this admission: higher than every earlier one of this resource, also across restarts.
@@ -59,28 +64,28 @@ impl Permit {
     /// it has seen; behind a semaphore, below the highest [floor](Permit::floor) (Kleppmann, "How to do distributed
     /// locking", 2016).
     pub fn fence(&self) -> u64 {
-        self.fence
+        self.0.fence
     }
 
     /// The lowest fence that was still inside when this permit was granted.
     pub fn floor(&self) -> u64 {
-        self.floor
+        self.0.floor
     }
 
-    /// How long it waited in line.
+    /// How long it waited in line, by the store's clock.
     pub fn waited(&self) -> Duration {
-        self.waited
+        Duration::from_micros(self.0.waited)
     }
 
     /// When the lease ends unless it is renewed, on the store's clock, as it was granted. None where it lasts as
     /// long as this permit, as in memory without a longest hold.
     pub fn deadline(&self) -> Option<SystemTime> {
-        (self.until < NEVER).then(|| time_of(self.until))
+        (self.0.until < NEVER).then(|| time_of(self.0.until))
     }
 
     /// The airlock that granted it.
     pub fn airlock(&self) -> &Airlock {
-        &self.airlock
+        &self.0.airlock
     }
 
     /// The portable token of this lease, with which another process can renew or release it.
@@ -98,9 +103,9 @@ impl Permit {
     /// # Errors
     ///
     /// When the lease is known to be lost.
-    pub fn detach(mut self) -> Result<Token, LeaseLost> {
+    pub fn detach(self) -> Result<Token, LeaseLost> {
         let token = self.ask_token(true)?;
-        self.lease = None;
+        self.disarm();
         Ok(token)
     }
 
@@ -132,11 +137,11 @@ impl Permit {
     /// # Cancel safety
     ///
     /// Dropping the future releases the place as well.
-    pub async fn release(mut self) -> Result<(), Error> {
-        let Some(lease) = self.lease.clone() else { return Err(LeaseLost { ending: None }.into()) };
-        let released = self.airlock.release_lease(&lease).await;
+    pub async fn release(self) -> Result<(), Error> {
+        let Some(lease) = &self.0.lease else { return Err(LeaseLost { ending: None }.into()) };
+        let released = self.0.airlock.release_lease(lease).await;
         if !matches!(released, Err(Error::Unavailable(_))) {
-            self.lease = None;
+            self.disarm();
         }
         released
     }
@@ -154,10 +159,10 @@ impl Permit {
     /// Told when the lease is lost. Registered with the store at the first call only: most permits are gone before
     /// anybody asks.
     fn watch(&self) -> &Watch {
-        self.watch.get_or_init(|| {
+        self.0.watch.get_or_init(|| {
             let watch = Arc::new(Watch::default());
-            match &self.lease {
-                Some(lease) => self.airlock.inner().gates.watch(lease, &watch),
+            match &self.0.lease {
+                Some(lease) => self.0.airlock.inner().gates.watch(lease, &watch),
                 None => watch.lose(None),
             }
             watch
@@ -165,19 +170,42 @@ impl Permit {
     }
 
     fn ask_token(&self, detach: bool) -> Result<Token, LeaseLost> {
-        let token = self.lease.as_ref().and_then(|lease| self.airlock.inner().gates.token(lease, detach));
+        let token = self.0.lease.as_ref().and_then(|lease| self.0.airlock.inner().gates.token(lease, detach));
         token.ok_or_else(|| self.is_lost().unwrap_or(LeaseLost { ending: None }))
     }
 
     async fn renew_by(&self, ttl: Option<Duration>) -> Result<(), Error> {
-        match &self.lease {
-            Some(lease) => self.airlock.renew_lease(lease, ttl).await.map(|_| ()),
+        match &self.0.lease {
+            Some(lease) => self.0.airlock.renew_lease(lease, ttl).await.map(|_| ()),
             None => Err(LeaseLost { ending: None }.into()),
         }
     }
 }
 
-impl Drop for Permit {
+impl Permit {
+    /// Drops it without a release.
+    fn disarm(self) {
+        // There is one owner: a permit that was shared is an `Admitted` and never a permit again.
+        if let Some(mut held) = Arc::into_inner(self.0) {
+            held.lease = None;
+        }
+    }
+
+    /// Another owner of the same permit.
+    pub(crate) fn share(&self) -> Self {
+        Permit(self.0.clone())
+    }
+
+    pub(crate) fn downgrade(&self) -> Weak<Held> {
+        Arc::downgrade(&self.0)
+    }
+
+    pub(crate) fn upgrade(held: &Weak<Held>) -> Option<Self> {
+        held.upgrade().map(Permit)
+    }
+}
+
+impl Drop for Held {
     fn drop(&mut self) {
         if let Some(lease) = &self.lease
             && !self.shared
@@ -190,8 +218,8 @@ impl Drop for Permit {
 impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Permit")
-            .field("airlock", &self.airlock.name())
-            .field("fence", &self.fence)
+            .field("airlock", &self.0.airlock.name())
+            .field("fence", &self.0.fence)
             .finish_non_exhaustive()
     }
 }

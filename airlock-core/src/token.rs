@@ -13,24 +13,24 @@ use crate::name;
 ///
 /// `Debug` does not show them, and they are compared in constant time.
 #[derive(Clone, Copy)]
-pub struct Secret([u8; 16]);
+pub struct Secret([u64; 2]);
 
 impl Secret {
     /// From this thread's cryptographic generator.
     pub fn random() -> Self {
-        let mut bytes = [0; 16];
-        rand::rng().fill_bytes(&mut bytes);
-        Secret(bytes)
+        let mut generator = rand::rng();
+        Secret([generator.next_u64(), generator.next_u64()])
     }
 
     /// From bytes that were kept.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Secret(bytes)
+        let word = |at: usize| u64::from_be_bytes(std::array::from_fn(|byte| bytes[at + byte]));
+        Secret([word(0), word(8)])
     }
 
     /// The bits themselves. Whoever has them can release the lease.
     pub fn expose_bytes(&self) -> [u8; 16] {
-        self.0
+        (u128::from(self.0[0]) << 64 | u128::from(self.0[1])).to_be_bytes()
     }
 }
 
@@ -44,7 +44,8 @@ impl Eq for Secret {}
 
 impl std::hash::Hash for Secret {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        state.write(&self.0);
+        state.write_u64(self.0[0]);
+        state.write_u64(self.0[1]);
     }
 }
 
@@ -105,7 +106,7 @@ impl Token {
     /// The text form, `al1.` + 32 hexadecimal digits + `.` + resource. Keep it where you keep passwords.
     pub fn expose(&self) -> String {
         let mut text = format!("{PREFIX}.");
-        for byte in self.secret.0 {
+        for byte in self.secret.expose_bytes() {
             text.push_str(&format!("{byte:02x}"));
         }
         text.push('.');
@@ -144,7 +145,7 @@ impl FromStr for Token {
         if name::check(name::What::Resource, resource).is_err() {
             return Err(InvalidToken("its resource is not a valid name"));
         }
-        Ok(Token { resource: resource.into(), secret: Secret(secret) })
+        Ok(Token { resource: resource.into(), secret: Secret::from_bytes(secret) })
     }
 }
 

@@ -3,10 +3,10 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::time::Sleep;
-use tracing::Span;
+use tracing::{Level, Span, field};
 
 use super::Airlock;
 use crate::entrant::Entrant;
@@ -39,6 +39,7 @@ impl IntoFuture for TryEnter<'_> {
     type Output = Result<Permit, Error>;
     type IntoFuture = Entering;
 
+    #[inline]
     fn into_future(self) -> Entering {
         self.start().into_entering()
     }
@@ -75,6 +76,7 @@ impl IntoFuture for Acquire<'_> {
     type Output = Result<Permit, Error>;
     type IntoFuture = Entering;
 
+    #[inline]
     fn into_future(self) -> Entering {
         self.start().into_entering()
     }
@@ -91,6 +93,7 @@ pub enum Started {
 }
 
 impl Started {
+    #[inline]
     fn into_entering(self) -> Entering {
         match self {
             Started::Decided(result) => Entering(State::Decided(Some(result))),
@@ -127,8 +130,8 @@ struct Pending {
     patience: Option<Patience>,
     /// Made at the first poll, when there is a runtime for certain.
     timer: Option<Pin<Box<Sleep>>>,
-    since: Instant,
-    span: Span,
+    /// Made only where somebody looks.
+    span: Option<Box<Span>>,
 }
 
 enum Stage {
@@ -154,13 +157,13 @@ fn start(airlock: Airlock, entrant: &Entrant<'_>, patience: Option<Patience>) ->
     if let Some(answer) = inner.gates.try_apply(&command) {
         return match answer.outcome {
             Outcome::Admitted(grant) => match lease(token, grant.local) {
-                Some(lease) => Started::Decided(Ok(Permit::new(airlock, lease, &grant, Duration::ZERO))),
+                Some(lease) => Started::Decided(Ok(Permit::new(airlock, lease, &grant))),
                 None => Started::Decided(Err(no_handle().into())),
             },
             Outcome::Queued(place) => match (lease(token, place.local), turn) {
                 (Some(lease), Some(turn)) => {
                     let pending = Pending::new(airlock, Stage::Waiting(lease), turn, patience);
-                    pending.span.record("position", place.position);
+                    pending.record_position(place.position);
                     Started::Pending(Entering(State::Pending(Box::new(pending))))
                 }
                 _ => Started::Decided(Err(no_handle().into())),
@@ -193,6 +196,7 @@ async fn ask(
     airlock.within_timeout(airlock.0.gates.apply(command)).await
 }
 
+#[inline(always)]
 fn lease(token: Option<Token>, local: Option<crate::token::Local>) -> Option<Lease> {
     match (local, token) {
         (Some(local), _) => Some(Lease::Local(local)),
@@ -207,14 +211,22 @@ fn no_handle() -> StoreError {
 
 impl Pending {
     fn new(airlock: Airlock, stage: Stage, turn: Arc<Turn>, patience: Option<Patience>) -> Self {
-        let name = airlock.name();
-        let span = tracing::debug_span!(target: "airlock", "wait", airlock = name, position = tracing::field::Empty);
-        Pending { airlock, stage, turn, patience, timer: None, since: Instant::now(), span }
+        let span = tracing::enabled!(target: "airlock", Level::DEBUG).then(|| {
+            let name = airlock.name();
+            Box::new(tracing::debug_span!(target: "airlock", "wait", airlock = name, position = field::Empty))
+        });
+        Pending { airlock, stage, turn, patience, timer: None, span }
+    }
+
+    fn record_position(&self, position: u64) {
+        if let Some(span) = &self.span {
+            span.record("position", position);
+        }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Permit, Error>> {
         let span = self.span.clone();
-        let _entered = span.enter();
+        let _entered = span.as_ref().map(|span| span.enter());
         loop {
             match &mut self.stage {
                 Stage::Asking { answer, token } => {
@@ -230,7 +242,7 @@ impl Pending {
                     let token = token.clone();
                     match answer {
                         Ok(Answer { outcome: Outcome::Queued(place), .. }) => {
-                            self.span.record("position", place.position);
+                            self.record_position(place.position);
                             self.stage = Stage::Waiting(self::lease(Some(token), place.local).ok_or_else(no_handle)?);
                         }
                         Ok(Answer { outcome: Outcome::Admitted(grant), .. }) => {
@@ -273,7 +285,7 @@ impl Pending {
     }
 
     fn permit(&self, lease: Lease, grant: &crate::gate::Grant) -> Permit {
-        Permit::new(self.airlock.clone(), lease, grant, self.since.elapsed())
+        Permit::new(self.airlock.clone(), lease, grant)
     }
 
     /// Ready when the caller's time is over.
@@ -281,7 +293,7 @@ impl Pending {
         let Some(timeout) = self.patience.and_then(|patience| patience.timeout) else { return Poll::Pending };
         let timer = self
             .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout.saturating_sub(self.since.elapsed()))));
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
         timer.as_mut().poll(cx)
     }
 
@@ -304,6 +316,7 @@ impl Drop for Pending {
 impl Future for Entering {
     type Output = Result<Permit, Error>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
             State::Decided(result) => match result.take() {

@@ -131,7 +131,7 @@ impl Airlock {
             Outcome::Admitted(grant) => {
                 // A session that was there already goes by another token than this one.
                 let lease = grant.local.map_or(Lease::Token(token), Lease::Local);
-                Ok(Entered::Admitted(Permit::new(self.clone(), lease, &grant, Duration::ZERO)))
+                Ok(Entered::Admitted(Permit::new(self.clone(), lease, &grant)))
             }
             Outcome::Queued(place) => Ok(Entered::Queued(Ticket { token, place: Place::new(&place) })),
             other => Err(self.refusal(other)),
@@ -175,7 +175,7 @@ impl Airlock {
         let answer = self.ask(Command::new(token.resource(), Verb::Claim { key, nonce })).await?;
         match answer.outcome {
             Outcome::Admitted(grant) => {
-                Ok(Permit::new(self.clone(), Lease::Token(token.clone()), &grant, Duration::ZERO))
+                Ok(Permit::new(self.clone(), Lease::Token(token.clone()), &grant))
             }
             other => Err(self.refusal(other)),
         }
@@ -221,7 +221,7 @@ impl Airlock {
         let key = Key::Token(token.secret());
         match self.ask(Command::new(token.resource(), Verb::Restore { key })).await?.outcome {
             Outcome::Admitted(grant) => {
-                Ok(Permit::new(self.clone(), Lease::Token(token.clone()), &grant, Duration::ZERO))
+                Ok(Permit::new(self.clone(), Lease::Token(token.clone()), &grant))
             }
             _ => Err(LeaseLost { ending: None }.into()),
         }
@@ -294,6 +294,7 @@ impl Airlock {
         &self.0
     }
 
+    #[inline(always)]
     fn enter_verb<'c>(
         &self,
         entrant: &'c Entrant<'_>,
@@ -362,13 +363,16 @@ impl Airlock {
 
     /// What an outcome that let nobody in is to its caller.
     fn refusal(&self, outcome: Outcome) -> Error {
-        let reason = match outcome {
-            Outcome::Refused { reason, .. } => reason.into(),
-            Outcome::Over(ending) => ending.into(),
-            Outcome::Missed => Reason::Missed,
-            _ => Reason::Full,
+        let refusal = match outcome {
+            Outcome::Refused { reason, retry_after: None } => Refusal::new(reason.into()),
+            Outcome::Refused { reason, retry_after: Some(after) } => {
+                Refusal::new(reason.into()).after(Duration::from_micros(after))
+            }
+            Outcome::Over(ending) => Refusal::new(ending.into()),
+            Outcome::Missed => Refusal::new(Reason::Missed),
+            _ => Refusal::new(Reason::Full),
         };
-        Refusal::new(reason).into()
+        refusal.into()
     }
 }
 

@@ -37,8 +37,8 @@ pub enum Outcome {
     Refused {
         /// Why.
         reason: Denial,
-        /// When asking again makes sense, where that is known.
-        retry_at: Option<Micros>,
+        /// How soon asking again makes sense, where that is known.
+        retry_after: Option<Micros>,
     },
     /// The token was used, and this is how it ended.
     Over(Ending),
@@ -90,6 +90,8 @@ pub struct Grant {
     pub until: Micros,
     /// Whether the lease belongs to an identity rather than to one handle.
     pub shared: bool,
+    /// How long it was in line, in microseconds.
+    pub waited: Micros,
 }
 
 /// A place in line.
@@ -183,20 +185,31 @@ pub struct Effect<Id> {
     pub arrival: u64,
     /// When it was let in or offered its place, 0 before.
     pub since: Micros,
-    /// Its identity.
+    /// Its identity, where names are recorded.
     pub identity: Option<Arc<str>>,
 }
 
 /// Collects what a step did to whom.
 #[derive(Debug)]
 pub struct Effects<Id> {
-    record: bool,
+    record: Record,
     list: SmallVec<[Effect<Id>; 1]>,
 }
 
+/// What to collect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// Nothing: nobody listens.
+    Nothing,
+    /// What happened to which ticket.
+    Changes,
+    /// That, and whose ticket it was.
+    Names,
+}
+
 impl<Id> Effects<Id> {
-    /// Records everything, or nothing where nobody listens.
-    pub fn new(record: bool) -> Self {
+    /// Nothing yet.
+    pub fn new(record: Record) -> Self {
         Effects { record, list: SmallVec::new() }
     }
 
@@ -205,7 +218,7 @@ impl<Id> Effects<Id> {
         self.list.iter()
     }
 
-    pub(super) fn records(&self) -> bool {
+    pub(super) fn record(&self) -> Record {
         self.record
     }
 

@@ -89,10 +89,11 @@ impl<L: Ledger> Step<'_, L> {
     fn admit(&mut self, enter: &Enter<'_>) -> Grant {
         let arrival = self.next_arrival();
         let fence = self.next_fence();
-        let deadline = self.lease_deadline(self.is_shared(enter.identity.is_some()));
+        let shared = self.spec.on_reentry == OnReentry::Share && enter.identity.is_some();
+        let deadline = self.lease_deadline(shared);
         let ticket = Ticket {
             state: State::Holding,
-            attend: self.holder_attend(self.is_shared(enter.identity.is_some())),
+            attend: self.holder_attend(shared),
             weight: enter.weight,
             group: None,
             score: enter.score,
@@ -131,13 +132,14 @@ impl<L: Ledger> Step<'_, L> {
             fence: ticket.fence,
             floor: self.ledger.floor().unwrap_or(ticket.fence),
             until: ticket.deadline,
-            shared: self.is_shared(self.ledger.identity(id).is_some()),
+            shared: self.is_shared(id),
+            waited: ticket.since.saturating_sub(ticket.arrival),
         }
     }
 
     /// Whether a lease belongs to its identity rather than to one handle (G4).
-    pub(super) fn is_shared(&self, has_identity: bool) -> bool {
-        has_identity && self.spec.on_reentry == OnReentry::Share
+    pub(super) fn is_shared(&self, id: L::Id) -> bool {
+        self.spec.on_reentry == OnReentry::Share && self.ledger.identity(id).is_some()
     }
 
     /// When a lease that starts now ends by itself.
@@ -175,5 +177,5 @@ impl<L: Ledger> Step<'_, L> {
 }
 
 fn refused(reason: Denial) -> Outcome {
-    Outcome::Refused { reason, retry_at: None }
+    Outcome::Refused { reason, retry_after: None }
 }

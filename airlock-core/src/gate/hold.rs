@@ -43,7 +43,7 @@ impl<L: Ledger> Step<'_, L> {
                 let mut ticket = ticket;
                 if detach {
                     // A guard's deadline, if it has one, is its longest hold, and none to keep without it.
-                    let shared = self.is_shared(self.ledger.identity(id).is_some());
+                    let shared = self.is_shared(id);
                     let of_guard = self.spec.guarded && !shared && ticket.attend == Attend::Here;
                     let deadline = if of_guard { 0 } else { ticket.deadline };
                     ticket.deadline = self.renewed(&Ticket { deadline, ..ticket }, None);
@@ -62,7 +62,7 @@ impl<L: Ledger> Step<'_, L> {
         match self.find(Some(key)) {
             Some((id, ticket)) if ticket.state == State::Holding && key.may_act_on(&ticket) => {
                 let mut ticket = ticket;
-                if self.spec.guarded && !self.is_shared(self.ledger.identity(id).is_some()) {
+                if self.spec.guarded && !self.is_shared(id) {
                     ticket.attend = Attend::Here;
                     ticket.deadline = ticket.since.saturating_add(self.spec.max_hold).min(NEVER);
                 } else {

@@ -10,7 +10,7 @@ impl<L: Ledger> Step<'_, L> {
         let line = self.spec.line;
         let meta = self.ledger.meta();
         if meta.waiting + meta.offered >= line.capacity {
-            return Outcome::Refused { reason: Denial::LineFull, retry_at: None };
+            return Outcome::Refused { reason: Denial::LineFull, retry_after: None };
         }
         let group = match enter.group {
             Some(name) if line.counts_groups() => {
@@ -22,7 +22,7 @@ impl<L: Ledger> Step<'_, L> {
                 }
                 self.ledger.write_group(id, group);
                 if full {
-                    return Outcome::Refused { reason: Denial::GroupLineFull, retry_at: None };
+                    return Outcome::Refused { reason: Denial::GroupLineFull, retry_after: None };
                 }
                 Some(id)
             }

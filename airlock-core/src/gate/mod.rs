@@ -42,7 +42,7 @@ mod sweep;
 pub mod table;
 mod ticket;
 
-pub use answer::{Answer, Change, Denial, Effect, Effects, Ending, Grant, Outcome, Place};
+pub use answer::{Answer, Change, Denial, Effect, Effects, Ending, Grant, Outcome, Place, Record};
 pub use command::{Enter, Key, Stay, Verb, Whom};
 pub use ledger::{Ledger, LineOrder};
 pub use meta::{Group, GroupId, Meta};
@@ -182,15 +182,12 @@ impl<L: Ledger> Step<'_, L> {
     }
 
     fn note(&mut self, id: L::Id, ticket: &Ticket, change: Change) {
-        if self.effects.records() {
-            self.effects.push(Effect {
-                id,
-                change,
-                fence: ticket.fence,
-                arrival: ticket.arrival,
-                since: ticket.since,
-                identity: self.ledger.identity(id),
-            });
-        }
+        let identity = match self.effects.record() {
+            Record::Nothing => return,
+            Record::Changes => None,
+            Record::Names => self.ledger.identity(id),
+        };
+        let Ticket { fence, arrival, since, .. } = *ticket;
+        self.effects.push(Effect { id, change, fence, arrival, since, identity });
     }
 }

@@ -40,7 +40,7 @@ impl<L: Ledger> Step<'_, L> {
         let fence = self.next_fence();
         let chosen = match ticket.attend {
             Attend::Here => {
-                let shared = self.is_shared(self.ledger.identity(id).is_some());
+                let shared = self.is_shared(id);
                 let deadline = self.lease_deadline(shared);
                 let attend = self.holder_attend(shared);
                 Ticket { state: State::Holding, attend, deadline, group: None, ..ticket }
@@ -70,7 +70,7 @@ impl<L: Ledger> Step<'_, L> {
 
     /// Turns an offer into a lease.
     pub(super) fn take_offer(&mut self, id: L::Id, ticket: Ticket) -> Outcome {
-        let shared = self.is_shared(self.ledger.identity(id).is_some());
+        let shared = self.is_shared(id);
         let deadline = self.lease_deadline(shared);
         let attend = self.holder_attend(shared);
         let held = Ticket { state: State::Holding, attend, deadline, since: self.now, group: None, ..ticket };

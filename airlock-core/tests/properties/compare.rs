@@ -15,8 +15,8 @@ pub fn same(a: &Outcome, b: &Outcome) -> bool {
             Outcome::Offered { nonce, fence, claim_by },
             Outcome::Offered { nonce: nonce_b, fence: fence_b, claim_by: claim_by_b },
         ) => (nonce, fence, claim_by) == (nonce_b, fence_b, claim_by_b),
-        (Outcome::Refused { reason, retry_at }, Outcome::Refused { reason: reason_b, retry_at: retry_at_b }) => {
-            (reason, retry_at) == (reason_b, retry_at_b)
+        (Outcome::Refused { reason, retry_after }, Outcome::Refused { reason: reason_b, retry_after: retry_at_b }) => {
+            (reason, retry_after) == (reason_b, retry_at_b)
         }
         (Outcome::Over(a), Outcome::Over(b)) => a == b,
         (Outcome::Renewed(a), Outcome::Renewed(b)) => a == b,
@@ -88,6 +88,7 @@ pub fn twins(table: (&Table, &Outcome), quick: (&Table, &Outcome)) -> Result<(),
         _ => None,
     };
     let alike = same(table.1, quick.1) && handle(table.1) == handle(quick.1);
+    ensure!(free(table.0) == free(quick.0), "FREE {} {}", free(table.0), free(quick.0));
     ensure!(alike, "a step answers {:?}, the short cut {:?}", table.1, quick.1);
     ensure!(table.0.meta() == quick.0.meta(), "a step leaves {:?}, the short cut {:?}", table.0.meta(), quick.0.meta());
     ensure!(Ledger::floor(table.0) == Ledger::floor(quick.0), "the short cut has another floor");
@@ -96,3 +97,4 @@ pub fn twins(table: (&Table, &Outcome), quick: (&Table, &Outcome)) -> Result<(),
     ensure!(table.0.inside(0, u64::MAX) == quick.0.inside(0, u64::MAX), "the short cut has others inside");
     Ok(())
 }
+pub fn free(t: &Table) -> String { let s = format!("{t:?}"); let a = s.find("free: [").unwrap(); let b = s[a..].find("], serial").or(s[a..].find(']')).unwrap(); s[a..a+b].to_owned() }

@@ -390,7 +390,8 @@ impl<'a> Replay<'a> {
         if matches!(ending, Ending::Lapsed | Ending::Missed | Ending::Absent | Ending::TooHeavy) {
             self.work += 1;
         }
-        if given_up && matches!(self.ask, Ask::GiveUp { doubt: true, .. }) {
+        let left = matches!(ending, Ending::Released | Ending::Left);
+        if left && matches!(self.ask, Ask::GiveUp { doubt: true, .. }) {
             let deadline = self.now + RETRY_HORIZON;
             let known = &mut self.tickets[at];
             known.ticket = Ticket { state: State::Spent, deadline, group: None, ending, ..known.ticket };

@@ -280,6 +280,7 @@ impl Replay<'_> {
             floor: inside.map(|known| known.ticket.fence).min().unwrap_or(0),
             until: known.ticket.deadline,
             shared: self.is_shared(known.who),
+            waited: known.ticket.since.saturating_sub(known.ticket.arrival),
         };
         ensure!(known.ticket.state == State::Holding, "admitted, but not inside: {known:?}");
         ensure!(known.ticket.deadline > self.now, "admitted, but over: {known:?}");

@@ -155,7 +155,7 @@ impl World {
         let meta: Meta = *self.table.meta();
         let is_new = gate::is_idle(&self.table);
         let entropy = self.script.random.bits();
-        let mut effects = Effects::new(true);
+        let mut effects = Effects::new(gate::Record::Names);
         let answer = gate::step(&mut self.table, &self.spec, &ask.verb(), self.now, entropy, &mut effects);
         if self.log.len() == SHOWN {
             self.log.pop_front();
@@ -172,7 +172,7 @@ impl World {
         checks::invariants(&self.table, &self.spec, self.now, &answer, &past)?;
         self.numbers_grow(&meta)?;
         if let Some(rows) = &mut self.rows {
-            let mut rows_effects = Effects::new(true);
+            let mut rows_effects = Effects::new(gate::Record::Names);
             let same = gate::step(rows, &self.spec, &ask.verb(), self.now, entropy, &mut rows_effects);
             compare::answers(&answer, &same)?;
             compare::effects(&effects, &rows_effects)?;
@@ -185,7 +185,7 @@ impl World {
                     self.coverage.count(if entered { "quickly in" } else { "quickly out" });
                     outcome
                 }
-                None => gate::step(quick, &self.spec, &ask.verb(), self.now, entropy, &mut Effects::new(false)).outcome,
+                None => gate::step(quick, &self.spec, &ask.verb(), self.now, entropy, &mut Effects::new(gate::Record::Nothing)).outcome,
             };
             compare::twins((&self.table, &answer.outcome), (quick, &outcome))?;
         }

@@ -66,7 +66,7 @@ impl Problem {
     pub(crate) fn of(error: &Error) -> Self {
         match error {
             Error::Refused(refusal) => {
-                Problem { retry_after: refusal.retry_after, ..Problem::because(refusal.reason) }
+                Problem { retry_after: refusal.retry_after(), ..Problem::because(refusal.reason) }
             }
             Error::Unavailable(_) => Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -8,6 +8,7 @@
 
 mod index;
 mod line;
+mod quick;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -81,10 +82,11 @@ impl Table {
         debug_assert!(self.is_empty(), "tickets would be lost");
         self.meta = Meta { arrival: floor.arrival, fence: floor.fence, ..Meta::default() };
         self.serial = floor.serial;
-        self.entries.clear();
-        self.free.clear();
+        // All slots are free, and nothing is inside; only the indexes may still have room for many.
         self.inside.clear();
-        self.indexes = None;
+        if self.indexes.is_some() {
+            self.indexes = None;
+        }
     }
 
     /// Where the next gate in this one's place has to start.
@@ -98,6 +100,7 @@ impl Table {
     }
 
     /// Whether a handle still names a ticket, and which slot it is in.
+    #[inline]
     pub fn slot(&self, local: Local) -> Option<u32> {
         let entry = self.entries.get(local.slot as usize)?;
         (entry.serial == local.serial && local.serial != 0).then_some(local.slot)
@@ -117,16 +120,34 @@ impl Table {
         self.indexes.get_or_insert_default()
     }
 
+    #[inline(always)]
+    fn occupy(&mut self, entry: Entry) -> u32 {
+        if let Some(slot) = self.free.pop() {
+            self.entries[slot as usize] = entry;
+            return slot;
+        }
+        let slot = u32::try_from(self.entries.len()).expect("fewer tickets than fit into memory");
+        if self.entries.capacity() == 0 {
+            // Most gates never have more than one.
+            self.entries.reserve_exact(1);
+        }
+        self.entries.push(entry);
+        slot
+    }
+
+    #[inline]
     fn next_serial(&mut self) -> u64 {
         self.serial += 1;
         self.serial
     }
 
+    #[inline]
     fn is_inside(&self, fence: u64, slot: u32) -> bool {
         let entry = &self.entries[slot as usize];
         entry.serial != 0 && entry.ticket.state.takes_room() && entry.ticket.fence == fence
     }
 
+    #[inline(always)]
     fn went_in(&mut self, ticket: &Ticket, slot: u32) {
         self.inside_count += 1;
         if self.inside.len() >= 2 * self.inside_count as usize + 16 {
@@ -138,6 +159,7 @@ impl Table {
     }
 
     /// Called once the entry no longer says that it is inside.
+    #[inline]
     fn went_out(&mut self) {
         self.inside_count -= 1;
         while let Some(&(fence, slot)) = self.inside.front() {
@@ -212,21 +234,7 @@ impl Ledger for Table {
     fn insert(&mut self, ticket: Ticket, secret: Option<Secret>, identity: Option<&str>) -> u32 {
         let serial = self.next_serial();
         let entry = Entry { ticket, secret, identity: identity.map(Arc::from), serial };
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                self.entries[slot as usize] = entry;
-                slot
-            }
-            None => {
-                let slot = u32::try_from(self.entries.len()).expect("fewer tickets than fit into memory");
-                if self.entries.capacity() == 0 {
-                    // Most gates never have more than one.
-                    self.entries.reserve_exact(1);
-                }
-                self.entries.push(entry);
-                slot
-            }
-        };
+        let slot = self.occupy(entry);
         if ticket.state == State::Waiting {
             self.line.insert(LineOrder::from(&ticket), slot);
         } else if ticket.state.takes_room() {

@@ -30,7 +30,7 @@ use shard::{Home, Shard};
 use super::{BoxFuture, Command, Gates, Lease, News, Store, Survey, Watch};
 use crate::clock::{Alarm, Clock, Due, TestClock};
 use crate::error::{ConfigError, StoreError};
-use crate::gate::{self as rules, Answer, Effects, Ending, Key, Ledger as _, Micros};
+use crate::gate::{self as rules, Answer, Effects, Ending, Key, Ledger as _, Micros, Record};
 use crate::gate::{Outcome, Spec, State, Stay, Verb};
 use crate::observer::Observers;
 use crate::sync::Mutex;
@@ -150,6 +150,7 @@ impl MemoryGates {
     }
 
     /// One command, to its end.
+    #[inline(always)]
     fn run(&self, at: At<'_>, command: &Command<'_>) -> Answer {
         let answer = self.run_once(at, command);
         if answer.more { self.run_on(at, command, answer) } else { answer }
@@ -169,17 +170,18 @@ impl MemoryGates {
     }
 
     /// One step of one gate, and everybody told who has to be.
+    #[inline(always)]
     fn run_once(&self, at: At<'_>, command: &Command<'_>) -> Answer {
-        let mut aftermath = Aftermath::default();
-        let answer = match at {
+        let mut gates;
+        let home = match at {
             At::Home(home) => {
-                let mut gates = self.shards[home.shard as usize].lock();
-                self.step(&mut gates, home, command, &mut aftermath)
+                gates = self.shards[home.shard as usize].lock();
+                home
             }
             At::Name(resource) => {
                 let hash = self.hasher.hash_one(resource);
                 let shard = self.shard_of(hash);
-                let mut gates = shard.lock();
+                gates = shard.lock();
                 if matches!(command.verb, Verb::Enter(_)) && self.closing.load(Ordering::Relaxed) {
                     return done(Outcome::Over(Ending::Closed));
                 }
@@ -188,11 +190,50 @@ impl MemoryGates {
                     None if command.verb.creates() => gates.add(hash, resource),
                     None => return done(Outcome::of_nothing(&command.verb, &self.spec)),
                 };
-                self.step(&mut gates, Home { shard: shard.index, gate }, command, &mut aftermath)
+                Home { shard: shard.index, gate }
             }
         };
+        if let Some(answer) = self.step_quickly(&mut gates, home, command) {
+            return answer;
+        }
+        self.step_and_tell(gates, home, command)
+    }
+
+    #[inline(never)]
+    fn step_and_tell(&self, mut gates: shard::Guard<'_>, home: Home, command: &Command<'_>) -> Answer {
+        let mut aftermath = Aftermath::default();
+        let answer = self.step(&mut gates, home, command, &mut aftermath);
+        drop(gates);
         self.follow_up(command, &answer, aftermath);
         answer
+    }
+
+    /// A step of which nobody has to be told and after which nothing is due, where it is one.
+    #[inline(always)]
+    fn step_quickly(&self, gates: &mut shard::Gates, home: Home, command: &Command<'_>) -> Option<Answer> {
+        let gate = gates.gate(home.gate)?;
+        if gate.has_listeners() || self.observers.listening() || self.closing.load(Ordering::Relaxed) {
+            return None;
+        }
+        let Verb::Enter(enter) = &command.verb else { return None };
+        let grant = gate.table.admit_quickly(&self.spec, enter, self.clock.now())?;
+        Some(done(Outcome::Admitted(grant)))
+    }
+
+    /// What a guard that is dropped does most of the time.
+    #[inline(always)]
+    fn let_go_quickly(&self, local: Local) -> bool {
+        if self.observers.listening() || self.closing.load(Ordering::Relaxed) {
+            return false;
+        }
+        let home = Home::from(local.home);
+        let mut gates = self.shards[home.shard as usize].lock();
+        let Some(gate) = gates.gate(home.gate) else { return false };
+        if gate.has_listeners() || gate.table.release_quickly(&self.spec, local).is_none() {
+            return false;
+        }
+        self.forget_if_idle(&mut gates, home);
+        true
     }
 
     /// One step of the gate that is there, and what follows from it under the same lock.
@@ -208,7 +249,12 @@ impl MemoryGates {
         let joins = matches!(&command.verb, Verb::Enter(enter) if enter.stay == Stay::Away);
         let entropy = if joins || gate.table.meta().waiting > 0 { rand::rng().next_u64() } else { 0 };
 
-        let mut effects = Effects::new(observed || gate.has_listeners());
+        let record = match (observed, gate.has_listeners()) {
+            (true, _) => Record::Names,
+            (false, true) => Record::Changes,
+            (false, false) => Record::Nothing,
+        };
+        let mut effects = Effects::new(record);
         let answer = rules::step(&mut gate.table, &self.spec, &command.verb, now, entropy, &mut effects);
         gate.collect(&effects, command, &answer, &mut after.told);
         if observed {
@@ -218,17 +264,24 @@ impl MemoryGates {
             self.let_go.notify_waiters();
         }
 
-        let alarm = gate.alarm;
-        if gates.remove_if_idle(home.gate) {
-            if let Some(alarm) = alarm {
-                self.clock.cancel(alarm);
-            }
-        } else if let Some(at) = answer.next_at.filter(|_| !answer.more)
+        if !self.forget_if_idle(gates, home)
+            && let Some(at) = answer.next_at.filter(|_| !answer.more)
             && let Some(gate) = gates.gate(home.gate)
         {
             self.set_alarm(gate, home, at);
         }
         answer
+    }
+
+    /// A gate with nothing in it vanishes at once.
+    #[inline]
+    fn forget_if_idle(&self, gates: &mut shard::Gates, home: Home) -> bool {
+        let alarm = gates.gate(home.gate).and_then(|gate| gate.alarm);
+        let forgotten = gates.remove_if_idle(home.gate);
+        if let (true, Some(alarm)) = (forgotten, alarm) {
+            self.clock.cancel(alarm);
+        }
+        forgotten
     }
 
     fn set_alarm(&self, gate: &mut Gate, home: Home, at: Micros) {
@@ -316,6 +369,11 @@ impl Gates for MemoryGates {
     }
 
     fn give_back(&self, lease: &Lease, doubt: bool) {
+        if let Lease::Local(local) = lease
+            && self.let_go_quickly(*local)
+        {
+            return;
+        }
         let (at, key) = at(lease);
         self.run(at, &Command::new("", Verb::GiveUp { key, doubt }));
     }

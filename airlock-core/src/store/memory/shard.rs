@@ -6,9 +6,9 @@ use crate::gate::{Micros, is_idle};
 use crate::sync::Mutex;
 
 #[cfg(not(shuttle))]
-type Guard<'a> = parking_lot::MutexGuard<'a, Gates>;
+pub(super) type Guard<'a> = parking_lot::MutexGuard<'a, Gates>;
 #[cfg(shuttle)]
-type Guard<'a> = shuttle::sync::MutexGuard<'a, Gates>;
+pub(super) type Guard<'a> = shuttle::sync::MutexGuard<'a, Gates>;
 
 /// How many idle gates a shard keeps for reuse, so that a gate that comes and goes allocates nothing.
 const SPARE_GATES: usize = 2;
@@ -74,6 +74,7 @@ impl Gates {
         Gates { shard, by_name: HashTable::new(), slots: Vec::new(), free: Vec::new(), spare: 0, floor }
     }
 
+    #[inline]
     pub(super) fn find(&self, hash: u64, resource: &str) -> Option<u32> {
         let is_it = |&at: &u32| self.at(at).is_some_and(|gate| gate.hash == hash && gate.resource == resource);
         self.by_name.find(hash, is_it).copied()
@@ -102,12 +103,14 @@ impl Gates {
         at
     }
 
+    #[inline]
     pub(super) fn gate(&mut self, at: u32) -> Option<&mut Gate> {
         let slot = self.slots.get_mut(at as usize).filter(|slot| slot.live)?;
         slot.gate.as_deref_mut()
     }
 
     /// Forgets a gate that has nothing in it.
+    #[inline]
     pub(super) fn remove_if_idle(&mut self, at: u32) -> bool {
         let Some(gate) = self.gate(at) else { return false };
         if !is_idle(&gate.table) {
