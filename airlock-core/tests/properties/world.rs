@@ -133,16 +133,17 @@ impl World {
     fn vanish(&mut self) {
         self.coverage.count("vanished");
         let floor = self.table.floor();
-        if self.script.random.one_in(2) {
-            self.table.restart(floor);
-        } else {
-            self.table = Table::starting_at(floor, 7);
+        // As a new gate, or as one that was kept for reuse.
+        let reused = self.script.random.one_in(2);
+        for table in [Some(&mut self.table), self.quick.as_mut()].into_iter().flatten() {
+            if reused {
+                table.restart(floor);
+            } else {
+                *table = Table::starting_at(floor, 7);
+            }
         }
         if self.rows.is_some() {
             self.rows = Some(Rows::starting_at(floor));
-        }
-        if let Some(quick) = &mut self.quick {
-            quick.restart(floor);
         }
     }
 
@@ -185,7 +186,10 @@ impl World {
                     self.coverage.count(if entered { "quickly in" } else { "quickly out" });
                     outcome
                 }
-                None => gate::step(quick, &self.spec, &ask.verb(), self.now, entropy, &mut Effects::new(gate::Record::Nothing)).outcome,
+                None => {
+                    let mut told = Effects::new(gate::Record::Nothing);
+                    gate::step(quick, &self.spec, &ask.verb(), self.now, entropy, &mut told).outcome
+                }
             };
             compare::twins((&self.table, &answer.outcome), (quick, &outcome))?;
         }
