@@ -1,20 +1,17 @@
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::Sleep;
-use tracing::{Level, Span, field};
-
 use super::Airlock;
+use super::waiting::{Asked, Asking, Waiting};
 use crate::entrant::Entrant;
-use crate::error::{Error, Reason, Refusal, StoreError};
-use crate::gate::{Answer, Key, Outcome, Stay};
+use crate::error::{Error, StoreError};
+use crate::gate::{Key, Outcome, Stay};
 use crate::permit::Permit;
-use crate::store::{BoxFuture, Command, Lease, News, Turn};
-use crate::token::{Secret, Token};
+use crate::store::{Command, LazyTurn, Lease};
+use crate::token::{Local, Secret, Token};
 
 /// Asks once. Await it, or [`start`](TryEnter::start) it.
 #[derive(Debug)]
@@ -31,7 +28,7 @@ impl<'a> TryEnter<'a> {
 
     /// Asks now, and says whether the answer is there already: for front ends that want to do without a future.
     pub fn start(self) -> Started {
-        start(self.airlock, &self.entrant, None)
+        start(self.airlock, &self.entrant, Stay::No, None)
     }
 }
 
@@ -68,7 +65,7 @@ impl<'a> Acquire<'a> {
 
     /// Asks now, and says whether the answer is there already: for front ends that want to do without a future.
     pub fn start(self) -> Started {
-        start(self.airlock, &self.entrant, Some(Patience { timeout: self.timeout }))
+        start(self.airlock, &self.entrant, Stay::Here, self.timeout)
     }
 }
 
@@ -96,7 +93,7 @@ impl Started {
     #[inline]
     fn into_entering(self) -> Entering {
         match self {
-            Started::Decided(result) => Entering(State::Decided(Some(result))),
+            Started::Decided(result) => Entering(State::Decided(result)),
             Started::Pending(entering) => entering,
         }
     }
@@ -111,40 +108,16 @@ impl Started {
 #[must_use = "futures do nothing unless polled; dropping it leaves the line"]
 pub struct Entering(State);
 
-/// How long somebody waits: whoever has none only tries.
-#[derive(Clone, Copy)]
-struct Patience {
-    timeout: Option<Duration>,
-}
-
 enum State {
-    Decided(Option<Result<Permit, Error>>),
-    Pending(Box<Pending>),
+    Decided(Result<Permit, Error>),
+    Waiting(Waiting),
+    /// Boxed, because it is large, and its store takes its time anyway.
+    Asking(Box<Asking>),
+    Done,
 }
 
-/// Boxed: whoever waits can spare an allocation, and whoever does not gets a small future.
-struct Pending {
-    airlock: Airlock,
-    stage: Stage,
-    turn: Arc<Turn>,
-    patience: Option<Patience>,
-    /// Made at the first poll, when there is a runtime for certain.
-    timer: Option<Pin<Box<Sleep>>>,
-    /// Made only where somebody looks.
-    span: Option<Box<Span>>,
-}
-
-enum Stage {
-    /// The store has not answered; what it does with the token is unknown.
-    Asking { answer: BoxFuture<'static, Result<Answer, StoreError>>, token: Token },
-    /// In line.
-    Waiting(Lease),
-    /// Nothing is left to give up.
-    Settled,
-}
-
-fn start(airlock: Airlock, entrant: &Entrant<'_>, patience: Option<Patience>) -> Started {
-    let stay = if patience.is_some() { Stay::Here } else { Stay::No };
+#[inline(always)]
+fn start(airlock: Airlock, entrant: &Entrant<'_>, stay: Stay, timeout: Option<Duration>) -> Started {
     let inner = airlock.inner();
     let token = inner.needs_tokens.then(|| Token::new(entrant.resource.as_ref().into(), Secret::random()));
     let key = token.as_ref().map(|token| Key::Token(token.secret()));
@@ -152,164 +125,35 @@ fn start(airlock: Airlock, entrant: &Entrant<'_>, patience: Option<Patience>) ->
         Ok(verb) => verb,
         Err(invalid) => return Started::Decided(Err(invalid.into())),
     };
-    let turn = patience.map(|_| Turn::new());
-    let command = Command { resource: &entrant.resource, verb, turn: turn.as_ref() };
-    if let Some(answer) = inner.gates.try_apply(&command) {
-        return match answer.outcome {
-            Outcome::Admitted(grant) => match lease(token, grant.local) {
-                Some(lease) => Started::Decided(Ok(Permit::new(airlock, lease, &grant))),
-                None => Started::Decided(Err(no_handle().into())),
-            },
-            Outcome::Queued(place) => match (lease(token, place.local), turn) {
-                (Some(lease), Some(turn)) => {
-                    let pending = Pending::new(airlock, Stage::Waiting(lease), turn, patience);
-                    pending.record_position(place.position);
-                    Started::Pending(Entering(State::Pending(Box::new(pending))))
-                }
-                _ => Started::Decided(Err(no_handle().into())),
-            },
-            other => Started::Decided(Err(airlock.refusal(other))),
-        };
-    }
-    let token = token.unwrap_or_else(|| Token::new(entrant.resource.as_ref().into(), Secret::random()));
-    let turn = turn.unwrap_or_else(Turn::new);
-    let answer = ask(airlock.clone(), entrant.clone().into_owned(), token.clone(), stay, turn.clone());
-    let stage = Stage::Asking { answer: Box::pin(answer), token };
-    let pending = Pending::new(airlock, stage, turn, patience);
-    Started::Pending(Entering(State::Pending(Box::new(pending))))
-}
-
-/// Asks a store that takes its time, with everything that the question needs on board.
-async fn ask(
-    airlock: Airlock,
-    entrant: Entrant<'static>,
-    token: Token,
-    stay: Stay,
-    turn: Arc<Turn>,
-) -> Result<Answer, StoreError> {
-    let key = Some(Key::Token(token.secret()));
-    // The entrant was checked before; a rank that changes its mind is no reason to ask.
-    let Ok(verb) = airlock.enter_verb(&entrant, key, stay) else {
-        return Err(StoreError::not_executed("the admission strategy is not stable"));
-    };
+    let turn = LazyTurn::default();
     let command = Command { resource: &entrant.resource, verb, turn: Some(&turn) };
-    airlock.within_timeout(airlock.0.gates.apply(command)).await
-}
-
-#[inline(always)]
-fn lease(token: Option<Token>, local: Option<crate::token::Local>) -> Option<Lease> {
-    match (local, token) {
-        (Some(local), _) => Some(Lease::Local(local)),
-        (None, Some(token)) => Some(Lease::Token(token)),
-        (None, None) => None,
-    }
-}
-
-fn no_handle() -> StoreError {
-    StoreError::not_executed("it gave no handle and wanted no token")
-}
-
-impl Pending {
-    fn new(airlock: Airlock, stage: Stage, turn: Arc<Turn>, patience: Option<Patience>) -> Self {
-        let span = tracing::enabled!(target: "airlock", Level::DEBUG).then(|| {
-            let name = airlock.name();
-            Box::new(tracing::debug_span!(target: "airlock", "wait", airlock = name, position = field::Empty))
-        });
-        Pending { airlock, stage, turn, patience, timer: None, span }
-    }
-
-    fn record_position(&self, position: u64) {
-        if let Some(span) = &self.span {
-            span.record("position", position);
+    let Some(answer) = inner.gates.try_apply(&command) else {
+        let token = token.unwrap_or_else(|| Token::new(entrant.resource.as_ref().into(), Secret::random()));
+        let asking = Asking::new(airlock, entrant.clone().into_owned(), token, stay, timeout);
+        return Started::Pending(Entering(State::Asking(Box::new(asking))));
+    };
+    match answer.outcome {
+        Outcome::Admitted(grant) => {
+            Started::Decided(lease(token, grant.local).map(|lease| Permit::new(airlock, lease, &grant)))
         }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Permit, Error>> {
-        let span = self.span.clone();
-        let _entered = span.as_ref().map(|span| span.enter());
-        loop {
-            match &mut self.stage {
-                Stage::Asking { answer, token } => {
-                    let answer = match answer.as_mut().poll(cx) {
-                        Poll::Ready(answer) => answer,
-                        // The store's own deadline bounds this; the caller's may be shorter.
-                        Poll::Pending => {
-                            ready!(self.poll_timer(cx));
-                            let error = StoreError::unknown("it did not answer while the caller waited");
-                            return Poll::Ready(Err(error.into()));
-                        }
-                    };
-                    let token = token.clone();
-                    match answer {
-                        Ok(Answer { outcome: Outcome::Queued(place), .. }) => {
-                            self.record_position(place.position);
-                            self.stage = Stage::Waiting(self::lease(Some(token), place.local).ok_or_else(no_handle)?);
-                        }
-                        Ok(Answer { outcome: Outcome::Admitted(grant), .. }) => {
-                            self.stage = Stage::Settled;
-                            let lease = self::lease(Some(token), grant.local).ok_or_else(no_handle)?;
-                            return Poll::Ready(Ok(self.permit(lease, &grant)));
-                        }
-                        Ok(other) => {
-                            self.stage = Stage::Settled;
-                            return Poll::Ready(Err(self.airlock.refusal(other.outcome)));
-                        }
-                        Err(error) => {
-                            if !error.is_unknown() {
-                                self.stage = Stage::Settled;
-                            }
-                            return Poll::Ready(Err(error.into()));
-                        }
-                    }
-                }
-                Stage::Waiting(lease) => {
-                    match self.turn.poll_news(cx) {
-                        Poll::Ready(News::Granted(grant)) => {
-                            let lease = lease.clone();
-                            self.stage = Stage::Settled;
-                            return Poll::Ready(Ok(self.permit(lease, &grant)));
-                        }
-                        Poll::Ready(News::Over(ending)) => {
-                            self.stage = Stage::Settled;
-                            return Poll::Ready(Err(Refusal::new(ending.into()).into()));
-                        }
-                        Poll::Pending => {}
-                    }
-                    ready!(self.poll_timer(cx));
-                    self.give_up();
-                    return Poll::Ready(Err(Refusal::new(Reason::TimedOut).into()));
-                }
-                Stage::Settled => return Poll::Pending,
+        Outcome::Queued(place) => match lease(token, place.local) {
+            Ok(lease) => {
+                let waiting = Waiting::new(airlock, lease, turn.into_inner(), timeout, place.position);
+                Started::Pending(Entering(State::Waiting(waiting)))
             }
-        }
-    }
-
-    fn permit(&self, lease: Lease, grant: &crate::gate::Grant) -> Permit {
-        Permit::new(self.airlock.clone(), lease, grant)
-    }
-
-    /// Ready when the caller's time is over.
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(timeout) = self.patience.and_then(|patience| patience.timeout) else { return Poll::Pending };
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
-        timer.as_mut().poll(cx)
-    }
-
-    fn give_up(&mut self) {
-        let gates = &self.airlock.inner().gates;
-        match std::mem::replace(&mut self.stage, Stage::Settled) {
-            Stage::Asking { token, .. } => gates.give_back(&Lease::Token(token), true),
-            Stage::Waiting(lease) => gates.give_back(&lease, false),
-            Stage::Settled => {}
-        }
+            Err(error) => Started::Decided(Err(error)),
+        },
+        other => Started::Decided(Err(airlock.refusal(other))),
     }
 }
 
-impl Drop for Pending {
-    fn drop(&mut self) {
-        self.give_up();
+/// What the gates of a store without handles, which are given a token, and of one with handles know a ticket by.
+#[inline(always)]
+pub(super) fn lease(token: Option<Token>, local: Option<Local>) -> Result<Lease, Error> {
+    match (local, token) {
+        (Some(local), _) => Ok(Lease::Local(local)),
+        (None, Some(token)) => Ok(Lease::Token(token)),
+        (None, None) => Err(StoreError::not_executed("it gave no handle and wanted no token").into()),
     }
 }
 
@@ -318,13 +162,23 @@ impl Future for Entering {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.0 {
-            State::Decided(result) => match result.take() {
-                Some(result) => Poll::Ready(result),
-                // Polled after it was done.
-                None => Poll::Pending,
-            },
-            State::Pending(pending) => pending.poll(cx),
+        loop {
+            let next = match &mut self.0 {
+                State::Decided(_) => State::Done,
+                State::Waiting(waiting) => match waiting.poll(cx) {
+                    Poll::Ready(result) => State::Decided(result),
+                    Poll::Pending => return Poll::Pending,
+                },
+                State::Asking(asking) => match asking.poll(cx) {
+                    Poll::Ready(Asked::Decided(result)) => State::Decided(result),
+                    Poll::Ready(Asked::Queued(waiting)) => State::Waiting(waiting),
+                    Poll::Pending => return Poll::Pending,
+                },
+                State::Done => return Poll::Pending,
+            };
+            if let State::Decided(result) = std::mem::replace(&mut self.0, next) {
+                return Poll::Ready(result);
+            }
         }
     }
 }
@@ -333,11 +187,9 @@ impl fmt::Debug for Entering {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.0 {
             State::Decided(_) => "decided",
-            State::Pending(pending) => match pending.stage {
-                Stage::Asking { .. } => "asking",
-                Stage::Waiting(_) => "waiting",
-                Stage::Settled => "settled",
-            },
+            State::Waiting(_) => "waiting",
+            State::Asking(_) => "asking",
+            State::Done => "done",
         };
         f.debug_tuple("Entering").field(&state).finish()
     }

@@ -3,6 +3,7 @@
 mod builder;
 mod entering;
 mod standing;
+mod waiting;
 mod work;
 
 use std::fmt;
@@ -174,9 +175,7 @@ impl Airlock {
         let key = Key::Token(token.secret());
         let answer = self.ask(Command::new(token.resource(), Verb::Claim { key, nonce })).await?;
         match answer.outcome {
-            Outcome::Admitted(grant) => {
-                Ok(Permit::new(self.clone(), Lease::Token(token.clone()), &grant))
-            }
+            Outcome::Admitted(grant) => Ok(Permit::new(self.clone(), Lease::Token(token.clone()), &grant)),
             other => Err(self.refusal(other)),
         }
     }
@@ -220,9 +219,7 @@ impl Airlock {
     pub async fn restore(&self, token: &Token) -> Result<Permit, Error> {
         let key = Key::Token(token.secret());
         match self.ask(Command::new(token.resource(), Verb::Restore { key })).await?.outcome {
-            Outcome::Admitted(grant) => {
-                Ok(Permit::new(self.clone(), Lease::Token(token.clone()), &grant))
-            }
+            Outcome::Admitted(grant) => Ok(Permit::new(self.clone(), Lease::Token(token.clone()), &grant)),
             _ => Err(LeaseLost { ending: None }.into()),
         }
     }

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::{Subject, WATCHDOG};
 use crate::gate::{Answer, Enter, Grant, Key, Outcome, Place, Spec, Stay, Verb};
 use crate::observer::Observers;
-use crate::store::{Command, Gates, Store, Turn};
+use crate::store::{Command, Gates, LazyTurn, Store};
 use crate::token::Secret;
 use crate::{Airlock, Builder, ConfigError, Entered, Entrant, Error, Inspection, LeaseLost, Offer, Permit};
 use crate::{Reason, Seal, Standing, Ticket};
@@ -195,7 +195,7 @@ impl Bench {
     }
 
     /// One command of somebody who waits beside the gate.
-    pub(super) async fn apply_beside(&self, verb: Verb<'_>, turn: &Arc<Turn>) -> Answer {
+    pub(super) async fn apply_beside(&self, verb: Verb<'_>, turn: &LazyTurn) -> Answer {
         let command = Command { resource: ROOM, verb, turn: Some(turn) };
         soon("an answer", self.gates.apply(command)).await.expect("a store that works")
     }

@@ -1,12 +1,10 @@
 //! Who gets in, who waits, who is refused (G5 to G8).
 
-use std::sync::Arc;
-
 use super::bench::{Bench, ROOM, enter, give_up, heavy, in_line, invalid, lock, person, refused, semaphore, soon};
 use super::{SHORT, Subject};
 use crate::admission::Priority;
 use crate::gate::{Outcome, Stay};
-use crate::store::{News, Turn};
+use crate::store::{LazyTurn, News};
 use crate::token::Secret;
 use crate::{Entrant, Line, Reason, Seal};
 
@@ -234,20 +232,20 @@ pub async fn rx_28_a_release_wakes_exactly_one(subject: &impl Subject) {
     let bench = Bench::new(subject, lock()).await;
     let mut inside = Secret::random();
     bench.apply(enter(inside, None, Stay::No)).await;
-    let mut line: Vec<(Secret, Arc<Turn>)> = Vec::new();
+    let mut line: Vec<(Secret, LazyTurn)> = Vec::new();
     for _ in 0..8 {
-        let (secret, turn) = (Secret::random(), Turn::new());
+        let (secret, turn) = (Secret::random(), LazyTurn::default());
         in_line(&bench.apply_beside(enter(secret, None, Stay::Here), &turn).await);
         line.push((secret, turn));
     }
     while !line.is_empty() {
         let (secret, turn) = line.remove(0);
         assert!(matches!(bench.apply(give_up(inside, false)).await.outcome, Outcome::Released));
-        let news = soon("news", std::future::poll_fn(|cx| turn.poll_news(cx))).await;
+        let news = soon("news", std::future::poll_fn(|cx| turn.get().poll_news(cx))).await;
         assert!(matches!(news, News::Granted(_)), "{news:?}");
         for (_, other) in &line {
             let mut idle = std::task::Context::from_waker(std::task::Waker::noop());
-            assert!(other.poll_news(&mut idle).is_pending(), "somebody else was told as well");
+            assert!(other.get().poll_news(&mut idle).is_pending(), "somebody else was told as well");
         }
         inside = secret;
     }

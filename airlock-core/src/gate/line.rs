@@ -1,8 +1,6 @@
-use super::{Attend, Change, Denial, Ending, Enter, Key, Ledger, Micros, NEVER, Outcome, Place, State};
-use super::{Step, Ticket};
-
-/// From how many departures the line's pace is a running mean; beyond, it is smoothed exponentially.
-const PACE_WINDOW: u32 = 32;
+use super::{Attend, Change, Denial, Ending, Enter, Key, Ledger, LineSpec, Meta, Micros, NEVER, Outcome, Place};
+use super::{State, Step, Ticket};
+use crate::token::Local;
 
 impl<L: Ledger> Step<'_, L> {
     /// Puts a newcomer into the line, if that is not full (G7).
@@ -77,18 +75,8 @@ impl<L: Ledger> Step<'_, L> {
     }
 
     pub(super) fn place_of(&self, id: L::Id, ticket: &Ticket) -> Place {
-        let meta = self.ledger.meta();
         let position = self.ledger.ahead_of(ticket) + 1;
-        // What is ahead departs one by one at the line's pace, and then this one does.
-        let estimated_wait = (meta.pace_samples > 0).then(|| (position as f64 * meta.pace) as Micros);
-        Place {
-            local: self.ledger.local(id),
-            position,
-            exact: true,
-            waiting: meta.waiting,
-            estimated_wait: estimated_wait.map(|wait| wait.min(NEVER)),
-            refresh_after: self.spec.line.refresh_after(),
-        }
+        Place::new(self.ledger.local(id), position, self.ledger.meta(), &self.spec.line)
     }
 
     /// Until when somebody attended like this, who asks now, counts as present.
@@ -102,23 +90,12 @@ impl<L: Ledger> Step<'_, L> {
 
     pub(super) fn joined_line(&mut self) {
         let now = self.now;
-        let meta = self.ledger.meta_mut();
-        meta.waiting += 1;
-        if meta.waiting == 1 {
-            // An empty line has no pace: do not count the quiet before this one came.
-            meta.moved_at = now;
-        }
+        self.ledger.meta_mut().joined_line(now);
     }
 
-    /// Somebody left the line, by whichever end: that is its progress (G12).
     pub(super) fn left_line(&mut self) {
         let now = self.now;
-        let meta = self.ledger.meta_mut();
-        meta.waiting -= 1;
-        meta.pace_samples = (meta.pace_samples + 1).min(PACE_WINDOW);
-        let gap = now.saturating_sub(meta.moved_at) as f64;
-        meta.pace += (gap - meta.pace) / f64::from(meta.pace_samples);
-        meta.moved_at = now;
+        self.ledger.meta_mut().left_line(now);
     }
 
     /// The group of this ticket has one less in the line.
@@ -127,6 +104,21 @@ impl<L: Ledger> Step<'_, L> {
             let mut group = self.ledger.read_group(id);
             group.in_line -= 1;
             self.ledger.write_group(id, group);
+        }
+    }
+}
+
+impl Place {
+    pub(super) fn new(local: Option<Local>, position: u64, meta: &Meta, line: &LineSpec) -> Self {
+        // What is ahead departs one by one at the line's pace, and then this one does.
+        let estimated_wait = (meta.pace_samples > 0).then(|| (position as f64 * meta.pace) as Micros);
+        Place {
+            local,
+            position,
+            exact: true,
+            waiting: meta.waiting,
+            estimated_wait: estimated_wait.map(|wait| wait.min(NEVER)),
+            refresh_after: line.refresh_after(),
         }
     }
 }

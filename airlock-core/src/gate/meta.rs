@@ -42,6 +42,45 @@ impl Default for Meta {
     }
 }
 
+/// From how many departures the line's pace is a running mean; beyond, it is smoothed exponentially.
+const PACE_WINDOW: u32 = 32;
+
+impl Meta {
+    /// Somebody left the line, by whichever end: that is its progress (G12).
+    #[inline]
+    pub(super) fn left_line(&mut self, now: Micros) {
+        self.waiting -= 1;
+        self.pace_samples = (self.pace_samples + 1).min(PACE_WINDOW);
+        let gap = now.saturating_sub(self.moved_at) as f64;
+        self.pace += (gap - self.pace) / f64::from(self.pace_samples);
+        self.moved_at = now;
+    }
+
+    /// Somebody joined the line.
+    #[inline]
+    pub(super) fn joined_line(&mut self, now: Micros) {
+        self.waiting += 1;
+        if self.waiting == 1 {
+            // An empty line has no pace: do not count the quiet before this one came.
+            self.moved_at = now;
+        }
+    }
+
+    /// Unique and growing, and no lower than the clock (G2).
+    #[inline]
+    pub(super) fn next_arrival(&mut self, now: Micros) -> u64 {
+        self.arrival = now.max(self.arrival + 1);
+        self.arrival
+    }
+
+    /// Unique and growing, and no lower than the clock (G2).
+    #[inline]
+    pub(super) fn next_fence(&mut self, now: Micros) -> u64 {
+        self.fence = now.max(self.fence + 1);
+        self.fence
+    }
+}
+
 /// Names a group within one gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GroupId(pub u32);

@@ -143,19 +143,14 @@ impl<L: Ledger> Step<'_, L> {
         self.ledger.meta().held + u64::from(weight) <= u64::from(self.limit())
     }
 
-    /// Unique and growing, and no lower than the clock (G2).
     fn next_arrival(&mut self) -> u64 {
         let now = self.now;
-        let meta = self.ledger.meta_mut();
-        meta.arrival = now.max(meta.arrival + 1);
-        meta.arrival
+        self.ledger.meta_mut().next_arrival(now)
     }
 
     fn next_fence(&mut self) -> u64 {
         let now = self.now;
-        let meta = self.ledger.meta_mut();
-        meta.fence = now.max(meta.fence + 1);
-        meta.fence
+        self.ledger.meta_mut().next_fence(now)
     }
 
     /// 53 bits that nobody can guess, never zero.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use memory::MemoryStore;
-pub use turn::{News, Turn, Watch};
+pub use turn::{LazyTurn, News, Turn, Watch};
 
 use crate::error::{ConfigError, StoreError};
 use crate::gate::{Answer, Spec, Verb};
@@ -79,7 +79,7 @@ pub struct Command<'a> {
     /// What is asked.
     pub verb: Verb<'a>,
     /// For who waits beside the gate: where to tell it that its turn has come.
-    pub turn: Option<&'a Arc<Turn>>,
+    pub turn: Option<&'a LazyTurn>,
 }
 
 impl<'a> Command<'a> {

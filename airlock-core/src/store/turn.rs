@@ -68,6 +68,22 @@ impl Turn {
     }
 }
 
+/// A [`Turn`] that is made when somebody has to wait, for most do not.
+#[derive(Debug, Default)]
+pub struct LazyTurn(OnceLock<Arc<Turn>>);
+
+impl LazyTurn {
+    /// The turn, made now if it was not.
+    pub fn get(&self) -> &Arc<Turn> {
+        self.0.get_or_init(Turn::new)
+    }
+
+    /// The turn, made now if it was not.
+    pub fn into_inner(self) -> Arc<Turn> {
+        self.0.into_inner().unwrap_or_else(Turn::new)
+    }
+}
+
 /// Where everybody who holds a lease hears that it is lost.
 #[derive(Default)]
 pub struct Watch {

@@ -65,7 +65,15 @@ fn tables_and_rows_keep_every_rule() {
 
 #[test]
 fn handles_keep_every_rule() {
-    let particular = ["vanished", "enter: refused as LineFull", "stale handle", "quickly in", "quickly out"];
+    let particular = [
+        "vanished",
+        "enter: refused as LineFull",
+        "stale handle",
+        "quickly in",
+        "quickly in line",
+        "quickly over",
+        "quickly out",
+    ];
     check(Kind::Guarded, 1_000_000, 250, &particular);
 }
 

@@ -181,9 +181,8 @@ impl World {
         }
         if let Some(quick) = &mut self.quick {
             let outcome = match quickly(quick, &self.spec, ask, self.now) {
-                Some(outcome) => {
-                    let entered = matches!(outcome, Outcome::Admitted(_));
-                    self.coverage.count(if entered { "quickly in" } else { "quickly out" });
+                Some((how, outcome)) => {
+                    self.coverage.count(how);
                     outcome
                 }
                 None => {
@@ -319,11 +318,28 @@ impl World {
 }
 
 /// What the memory store decides without a step.
-fn quickly(table: &mut Table, spec: &Spec, ask: &Ask, now: Micros) -> Option<Outcome> {
+fn quickly(table: &mut Table, spec: &Spec, ask: &Ask, now: Micros) -> Option<(&'static str, Outcome)> {
     match (ask.verb(), ask) {
-        (Verb::Enter(enter), _) => table.admit_quickly(spec, &enter, now).map(Outcome::Admitted),
-        (_, Ask::GiveUp { name: Name::Local(local), doubt: false }) => {
-            table.release_quickly(spec, *local).map(|()| Outcome::Released)
+        (Verb::Enter(enter), _) => {
+            if let Some(grant) = table.admit_quickly(spec, &enter, now) {
+                return Some(("quickly in", Outcome::Admitted(grant)));
+            }
+            table.queue_quickly(spec, &enter, now).map(|place| ("quickly in line", Outcome::Queued(place)))
+        }
+        // With a low bound a step stops in between, and the short cut does not.
+        (_, Ask::GiveUp { name: Name::Local(local), doubt: false }) if spec.step_bound >= 64 => {
+            table.release_quickly(spec, *local)?;
+            let mut handed_over = false;
+            while table.promote_quickly(spec, now).is_some() {
+                handed_over = true;
+            }
+            while table.has_promotion(spec) {
+                let mut told = Effects::new(gate::Record::Nothing);
+                if !gate::step(table, spec, &Verb::Tick, now, 0, &mut told).more {
+                    break;
+                }
+            }
+            Some((if handed_over { "quickly over" } else { "quickly out" }, Outcome::Released))
         }
         _ => None,
     }

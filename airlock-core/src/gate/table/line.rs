@@ -29,16 +29,22 @@ impl Default for Line {
 }
 
 impl Line {
-    pub(super) fn insert(&mut self, order: LineOrder, slot: u32) {
+    /// Answers how many are before it.
+    pub(super) fn insert(&mut self, order: LineOrder, slot: u32) -> usize {
         let spot = Spot { order, slot };
-        match self {
-            // Most arrivals go to the end.
-            Line::Few(few) if few.back().is_none_or(|last| *last < spot) => few.push_back(spot),
-            Line::Few(few) => few.insert(few.partition_point(|other| *other < spot), spot),
+        let rank = match self {
+            Line::Few(few) => {
+                // Most arrivals go to the end.
+                let at_end = few.back().is_none_or(|last| *last < spot);
+                let rank = if at_end { few.len() } else { few.partition_point(|other| *other < spot) };
+                few.insert(rank, spot);
+                rank
+            }
             Line::Many(many) => {
                 many.insert(spot);
+                many.rank(&spot)
             }
-        }
+        };
         if let Line::Few(few) = self
             && few.len() > FEW
         {
@@ -48,6 +54,7 @@ impl Line {
             }
             *self = Line::Many(Box::new(many));
         }
+        rank
     }
 
     pub(super) fn remove(&mut self, order: LineOrder, slot: u32) {

@@ -1,56 +1,61 @@
-//! The two commands that a service sends most, without what does not concern them.
+//! The commands that a service sends most, without what does not concern them.
 //!
-//! An anonymous newcomer with a guard beside the gate, and that guard's release, where nobody waits and nothing
-//! is due: no name, deadline, line or draw is involved, and of a whole [`step`](crate::gate::step) only a few
-//! numbers remain. A property test holds both to what `step` does. Everything else answers `None`.
+//! An anonymous newcomer with a guard or a waiting future beside the gate, and the release of a guard's lease,
+//! where nothing is due: no name, deadline or draw is involved, and of a whole [`step`](crate::gate::step) only a
+//! few numbers remain. A property test holds each to what `step` does. Everything else answers `None`, and
+//! nothing was done.
 
 use super::{Entry, Table};
-use crate::gate::{Attend, Ending, Enter, Grant, Micros, NEVER, OnReentry, Spec, State, Ticket};
+use crate::gate::{Attend, Ending, Enter, Grant, Ledger as _, LineOrder, Micros, NEVER, OnReentry, Pick};
+use crate::gate::{Place, Spec, State, Stay, Ticket, sortable};
 use crate::token::Local;
 
 impl Table {
-    /// Lets a newcomer in, if that is all there is to decide.
+    /// Lets a newcomer in, if nobody waits and there is room.
     #[inline(always)]
     pub fn admit_quickly(&mut self, spec: &Spec, enter: &Enter<'_>, now: Micros) -> Option<Grant> {
-        let named = enter.key.is_some() || enter.identity.is_some();
-        if named || !spec.guarded || spec.max_hold < NEVER || self.meta.waiting > 0 || self.meta.soonest <= now {
+        if self.meta.waiting > 0 || !self.is_plain(spec, enter, now) || !self.has_room(spec, enter.weight) {
             return None;
         }
-        let limit = self.meta.override_limit.unwrap_or(spec.limit);
-        let held = self.meta.held + u64::from(enter.weight);
-        if held > u64::from(limit) {
-            return None;
-        }
-        self.meta.held = held;
-        self.meta.arrival = now.max(self.meta.arrival + 1);
-        self.meta.fence = now.max(self.meta.fence + 1);
-        let ticket = Ticket {
-            state: State::Holding,
-            attend: Attend::Here,
-            weight: enter.weight,
-            group: None,
-            score: enter.score,
-            per_second: enter.per_second,
-            arrival: self.meta.arrival,
-            fence: self.meta.fence,
-            deadline: NEVER,
-            present_until: 0,
-            since: now,
-            nonce: 0,
-            ending: Ending::default(),
-        };
-        let serial = self.next_serial();
-        let slot = self.occupy(Entry { ticket, secret: None, identity: None, serial });
+        let (arrival, fence) = (self.meta.next_arrival(now), self.meta.next_fence(now));
+        self.meta.held += u64::from(enter.weight);
+        let ticket = Ticket { state: State::Holding, fence, since: now, ..anonymous(enter, arrival) };
+        let slot = self.add_anonymous(ticket);
         self.went_in(&ticket, slot);
-        let floor = self.inside.front().map_or(ticket.fence, |&(fence, _)| fence);
-        let local = Local { home: self.home, slot, serial };
-        Some(Grant { local: Some(local), fence: ticket.fence, floor, until: NEVER, shared: false, waited: 0 })
+        Some(self.grant(slot, fence, 0))
     }
 
-    /// Releases a guard's lease, if that is all there is to do. It needs no clock.
+    /// Puts a newcomer who waits beside the gate into the line, if it cannot enter.
+    #[inline(always)]
+    pub fn queue_quickly(&mut self, spec: &Spec, enter: &Enter<'_>, now: Micros) -> Option<Place> {
+        let waits = enter.stay == Stay::Here && spec.pick == Pick::Head;
+        let counted = enter.group.is_some() && spec.line.counts_groups();
+        let full = self.meta.waiting + self.meta.offered >= spec.line.capacity;
+        if !waits || counted || full || !self.is_plain(spec, enter, now) || enter.weight > self.limit(spec) {
+            return None;
+        }
+        let arrival = now.max(self.meta.arrival + 1);
+        let ticket = Ticket { present_until: NEVER, ..anonymous(enter, arrival) };
+        match self.line.nth(0).map(|head| self.entries[head as usize].ticket) {
+            // Whoever is next has to go in, or be refused, first.
+            Some(_) if self.has_promotion(spec) => return None,
+            Some(head) if self.has_room(spec, enter.weight) && sortable(ticket.order()) < sortable(head.order()) => {
+                return None;
+            }
+            None if self.has_room(spec, enter.weight) => return None,
+            _ => {}
+        }
+        self.meta.arrival = arrival;
+        self.meta.joined_line(now);
+        let slot = self.add_anonymous(ticket);
+        let position = self.line.insert(LineOrder::from(&ticket), slot) as u64 + 1;
+        Some(Place::new(self.local(slot), position, &self.meta, &spec.line))
+    }
+
+    /// Releases a guard's lease. It needs no clock; whoever waits has still to be let in.
     #[inline(always)]
     pub fn release_quickly(&mut self, spec: &Spec, local: Local) -> Option<()> {
-        if self.meta.waiting > 0 || self.meta.soonest < NEVER || spec.on_reentry == OnReentry::Share {
+        if self.meta.soonest < NEVER || spec.on_reentry == OnReentry::Share {
             return None;
         }
         let slot = self.slot(local)?;
@@ -63,5 +68,85 @@ impl Table {
         self.went_out();
         self.free.push(slot);
         Some(())
+    }
+
+    /// Lets the head of the line in, if it waits beside the gate and there is room.
+    #[inline(always)]
+    pub fn promote_quickly(&mut self, spec: &Spec, now: Micros) -> Option<Grant> {
+        let plain = spec.guarded && spec.max_hold == NEVER && spec.on_reentry != OnReentry::Share;
+        if !plain || spec.pick != Pick::Head || self.meta.soonest <= now {
+            return None;
+        }
+        let slot = self.line.nth(0)?;
+        let waiting = self.entries[slot as usize].ticket;
+        let beside = waiting.attend == Attend::Here && waiting.group.is_none();
+        if !beside || !self.has_room(spec, waiting.weight) {
+            return None;
+        }
+        let fence = self.meta.next_fence(now);
+        let held = Ticket { state: State::Holding, deadline: NEVER, fence, since: now, ..waiting };
+        self.entries[slot as usize].ticket = held;
+        self.line.remove(LineOrder::from(&waiting), slot);
+        self.went_in(&held, slot);
+        self.meta.held += u64::from(held.weight);
+        self.meta.left_line(now);
+        Some(self.grant(slot, fence, now.saturating_sub(held.arrival)))
+    }
+
+    /// Whether the head of the line is to be let in or refused: then a step has something to do.
+    #[inline]
+    pub fn has_promotion(&self, spec: &Spec) -> bool {
+        let limit = self.limit(spec);
+        let head = self.line.nth(0).map(|slot| self.entries[slot as usize].ticket.weight);
+        head.is_some_and(|weight| self.has_room(spec, weight) || limit > 0 && weight > limit)
+    }
+
+    /// Nothing about this newcomer needs more than numbers, and nothing is due before it.
+    #[inline(always)]
+    fn is_plain(&self, spec: &Spec, enter: &Enter<'_>, now: Micros) -> bool {
+        let named = enter.key.is_some() || enter.identity.is_some();
+        !named && spec.guarded && spec.max_hold == NEVER && self.meta.soonest > now
+    }
+
+    #[inline(always)]
+    fn limit(&self, spec: &Spec) -> u32 {
+        self.meta.override_limit.unwrap_or(spec.limit)
+    }
+
+    #[inline(always)]
+    fn has_room(&self, spec: &Spec, weight: u32) -> bool {
+        self.meta.held + u64::from(weight) <= u64::from(self.limit(spec))
+    }
+
+    #[inline(always)]
+    fn add_anonymous(&mut self, ticket: Ticket) -> u32 {
+        let serial = self.next_serial();
+        self.occupy(Entry { ticket, secret: None, identity: None, serial })
+    }
+
+    #[inline(always)]
+    fn grant(&self, slot: u32, fence: u64, waited: Micros) -> Grant {
+        let floor = self.inside.front().map_or(fence, |&(fence, _)| fence);
+        Grant { local: self.local(slot), fence, floor, until: NEVER, shared: false, waited }
+    }
+}
+
+/// The ticket of a newcomer beside the gate.
+#[inline(always)]
+fn anonymous(enter: &Enter<'_>, arrival: u64) -> Ticket {
+    Ticket {
+        state: State::Waiting,
+        attend: Attend::Here,
+        weight: enter.weight,
+        group: None,
+        score: enter.score,
+        per_second: enter.per_second,
+        arrival,
+        fence: 0,
+        deadline: NEVER,
+        present_until: 0,
+        since: 0,
+        nonce: 0,
+        ending: Ending::default(),
     }
 }

@@ -4,8 +4,10 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::clock::AlarmKey;
 use crate::gate::table::Floor;
-use crate::gate::{Answer, Attend, Change, Effects, Ending, Key, Ledger, NEVER, Outcome, Spec, State, Table};
-use crate::store::{Command, News, Turn, Usage, Watch};
+use crate::gate::{
+    Answer, Attend, Change, Effects, Ending, Grant, Key, Ledger, Outcome, Spec, State, Stay, Table, Verb,
+};
+use crate::store::{Command, LazyTurn, News, Turn, Usage, Watch};
 use crate::token::Local;
 
 /// The largest table worth keeping for the next gate, in tickets.
@@ -74,12 +76,6 @@ impl Gate {
         self.listening > 0
     }
 
-    /// Nobody waits, and nothing ends by itself.
-    pub(super) fn is_quiet(&self) -> bool {
-        let meta = self.table.meta();
-        meta.waiting == 0 && meta.soonest == NEVER
-    }
-
     /// Who has to be told what, and from now on listens.
     pub(super) fn collect(
         &mut self,
@@ -100,11 +96,33 @@ impl Gate {
                 (Some(Ear::Watches(_)) | None, _) => None,
             });
         }
-        if let (Some(turn), Outcome::Queued(place)) = (command.turn, &answer.outcome)
+        let waits_here = matches!(command.verb, Verb::Enter(enter) if enter.stay == Stay::Here);
+        if let (true, Some(turn), Outcome::Queued(place)) = (waits_here, command.turn, &answer.outcome)
             && let Some(local) = place.local
         {
-            self.put_ear(local.slot, Ear::Turn(turn.clone()));
+            self.take_turn(local, turn);
         }
+    }
+
+    /// Has this turn told what becomes of a place in line.
+    #[inline]
+    pub(super) fn take_turn(&mut self, local: Local, turn: &LazyTurn) {
+        self.put_ear(local.slot, Ear::Turn(turn.get().clone()));
+    }
+
+    /// Who has to be told that its turn has come.
+    #[inline]
+    pub(super) fn granted(&mut self, grant: Grant) -> Option<Told> {
+        match self.take_ear(grant.local?.slot)? {
+            Ear::Turn(turn) => Some(Told::Turn(turn, News::Granted(grant))),
+            Ear::Watches(_) => None,
+        }
+    }
+
+    /// Whether somebody wants to hear of the ticket in that slot.
+    #[inline]
+    pub(super) fn is_heard(&self, slot: u32) -> bool {
+        self.ears.get(slot as usize).is_some_and(Option::is_some)
     }
 
     /// Has `watch` told when the lease is over; false when it is already.

@@ -31,7 +31,7 @@ use super::{BoxFuture, Command, Gates, Lease, News, Store, Survey, Watch};
 use crate::clock::{Alarm, Clock, Due, TestClock};
 use crate::error::{ConfigError, StoreError};
 use crate::gate::{self as rules, Answer, Effects, Ending, Key, Ledger as _, Micros, Record};
-use crate::gate::{Outcome, Spec, State, Stay, Verb};
+use crate::gate::{Outcome, Spec, State, Verb};
 use crate::observer::Observers;
 use crate::sync::Mutex;
 use crate::token::{Local, Secret, Token};
@@ -212,12 +212,18 @@ impl MemoryGates {
     #[inline(always)]
     fn step_quickly(&self, gates: &mut shard::Gates, home: Home, command: &Command<'_>) -> Option<Answer> {
         let gate = gates.gate(home.gate)?;
-        if gate.has_listeners() || self.observers.listening() || self.closing.load(Ordering::Relaxed) {
+        if self.observers.listening() || self.closing.load(Ordering::Relaxed) {
             return None;
         }
         let Verb::Enter(enter) = &command.verb else { return None };
-        let grant = gate.table.admit_quickly(&self.spec, enter, self.clock.now())?;
-        Some(done(Outcome::Admitted(grant)))
+        let now = self.clock.now();
+        if let Some(grant) = gate.table.admit_quickly(&self.spec, enter, now) {
+            return Some(done(Outcome::Admitted(grant)));
+        }
+        let turn = command.turn?;
+        let place = gate.table.queue_quickly(&self.spec, enter, now)?;
+        gate.take_turn(place.local?, turn);
+        Some(done(Outcome::Queued(place)))
     }
 
     /// What a guard that is dropped does most of the time.
@@ -229,11 +235,36 @@ impl MemoryGates {
         let home = Home::from(local.home);
         let mut gates = self.shards[home.shard as usize].lock();
         let Some(gate) = gates.gate(home.gate) else { return false };
-        if gate.has_listeners() || gate.table.release_quickly(&self.spec, local).is_none() {
+        if gate.is_heard(local.slot) || gate.table.release_quickly(&self.spec, local).is_none() {
             return false;
         }
-        self.forget_if_idle(&mut gates, home);
+        if gate.table.meta().waiting > 0 {
+            self.hand_over(gates, home);
+        } else {
+            self.forget_if_idle(&mut gates, home);
+        }
         true
+    }
+
+    /// Lets in whoever a release made room for.
+    fn hand_over(&self, mut gates: shard::Guard<'_>, home: Home) {
+        let Some(gate) = gates.gate(home.gate) else { return };
+        let now = self.clock.now();
+        let mut told = ToldList::new();
+        while told.len() < self.spec.step_bound as usize
+            && let Some(grant) = gate.table.promote_quickly(&self.spec, now)
+        {
+            told.extend(gate.granted(grant));
+        }
+        // Whoever is next and needs more than that gets a whole step.
+        let rest = gate.table.has_promotion(&self.spec);
+        drop(gates);
+        for told in told {
+            told.tell();
+        }
+        if rest {
+            self.run(At::Home(home), &Command::new("", Verb::Tick));
+        }
     }
 
     /// One step of the gate that is there, and what follows from it under the same lock.
@@ -242,13 +273,7 @@ impl MemoryGates {
             return done(Outcome::of_nothing(&command.verb, &self.spec));
         };
         let observed = self.observers.listening();
-        // A guard that leaves a gate where nobody waits and nothing is due needs no clock.
-        let leaves = matches!(command.verb, Verb::GiveUp { doubt: false, .. });
-        let now = if leaves && !observed && gate.is_quiet() { 0 } else { self.clock.now() };
-        // Only an offer to somebody who waits uses entropy.
-        let joins = matches!(&command.verb, Verb::Enter(enter) if enter.stay == Stay::Away);
-        let entropy = if joins || gate.table.meta().waiting > 0 { rand::rng().next_u64() } else { 0 };
-
+        let (now, entropy) = (self.clock.now(), rand::rng().next_u64());
         let record = match (observed, gate.has_listeners()) {
             (true, _) => Record::Names,
             (false, true) => Record::Changes,
@@ -339,6 +364,9 @@ impl MemoryGates {
             None => {}
         }
         self.follow_up(&command, &answer, after);
+        if answer.more {
+            self.run_on(At::Home(home), &command, answer);
+        }
         true
     }
 

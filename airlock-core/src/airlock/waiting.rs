@@ -1,0 +1,210 @@
+//! The stages of an entry that is not decided at once: asking a store that takes its time, and waiting in line.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::Sleep;
+use tracing::{Level, Span, field};
+
+use super::Airlock;
+use super::entering::lease;
+use crate::entrant::Entrant;
+use crate::error::{Error, Reason, Refusal, StoreError};
+use crate::gate::{Answer, Key, Outcome, Stay};
+use crate::permit::Permit;
+use crate::store::{BoxFuture, Command, LazyTurn, Lease, News, Turn};
+use crate::token::Token;
+
+/// What would be left behind if the future that has it were dropped: dropping it gives it back.
+struct Stake {
+    of: Option<(Airlock, Lease)>,
+    /// Whether the command that made it is still unanswered.
+    doubt: bool,
+}
+
+impl Stake {
+    fn take(&mut self) -> Option<(Airlock, Lease)> {
+        self.of.take()
+    }
+}
+
+impl Drop for Stake {
+    fn drop(&mut self) {
+        if let Some((airlock, lease)) = &self.of {
+            airlock.inner().gates.give_back(lease, self.doubt);
+        }
+    }
+}
+
+/// In line.
+pub(super) struct Waiting {
+    stake: Stake,
+    turn: Arc<Turn>,
+    timer: Timer,
+    span: WaitSpan,
+}
+
+impl Waiting {
+    pub(super) fn new(
+        airlock: Airlock,
+        lease: Lease,
+        turn: Arc<Turn>,
+        timeout: Option<Duration>,
+        position: u64,
+    ) -> Self {
+        let span = WaitSpan::new(&airlock);
+        span.record(position);
+        let stake = Stake { of: Some((airlock, lease)), doubt: false };
+        Waiting { stake, turn, timer: Timer::new(timeout), span }
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Permit, Error>> {
+        let _entered = self.span.0.as_ref().map(|span| span.enter());
+        match self.turn.poll_news(cx) {
+            Poll::Ready(News::Granted(grant)) => {
+                let permit = self.stake.take().map(|(airlock, lease)| Permit::new(airlock, lease, &grant));
+                Poll::Ready(permit.ok_or_else(|| Refusal::new(Reason::Spent).into()))
+            }
+            Poll::Ready(News::Over(ending)) => {
+                self.stake.take();
+                Poll::Ready(Err(Refusal::new(ending.into()).into()))
+            }
+            Poll::Pending => {
+                ready!(self.timer.poll(cx));
+                // Who is told at this very moment is too late: what it was granted goes back with the stake.
+                Poll::Ready(Err(Refusal::new(Reason::TimedOut).into()))
+            }
+        }
+    }
+}
+
+/// The store has not answered; what it does with the token is unknown.
+pub(super) struct Asking {
+    answer: BoxFuture<'static, Result<Answer, StoreError>>,
+    stake: Stake,
+    turn: Arc<LazyTurn>,
+    timeout: Option<Duration>,
+    timer: Timer,
+}
+
+/// What asking came to.
+pub(super) enum Asked {
+    Decided(Result<Permit, Error>),
+    Queued(Waiting),
+}
+
+impl Asking {
+    pub(super) fn new(
+        airlock: Airlock,
+        entrant: Entrant<'static>,
+        token: Token,
+        stay: Stay,
+        timeout: Option<Duration>,
+    ) -> Self {
+        let turn = Arc::new(LazyTurn::default());
+        let stake = Stake { of: Some((airlock.clone(), Lease::Token(token.clone()))), doubt: true };
+        let answer = Box::pin(ask(airlock, entrant, token, stay, turn.clone()));
+        Asking { answer, stake, turn, timeout, timer: Timer::new(timeout) }
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Asked> {
+        let answer = match self.answer.as_mut().poll(cx) {
+            Poll::Ready(answer) => answer,
+            // The store's own deadline bounds this; the caller's may be shorter.
+            Poll::Pending => {
+                ready!(self.timer.poll(cx));
+                Err(StoreError::unknown("it did not answer while the caller waited"))
+            }
+        };
+        Poll::Ready(match answer {
+            Ok(answer) => self.settle(answer.outcome),
+            Err(error) => {
+                if !error.is_unknown() {
+                    self.stake.take();
+                }
+                Asked::Decided(Err(error.into()))
+            }
+        })
+    }
+
+    fn settle(&mut self, outcome: Outcome) -> Asked {
+        let Some((airlock, Lease::Token(token))) = self.stake.take() else {
+            return Asked::Decided(Err(Refusal::new(Reason::Spent).into()));
+        };
+        match outcome {
+            Outcome::Admitted(grant) => {
+                Asked::Decided(lease(Some(token), grant.local).map(|lease| Permit::new(airlock, lease, &grant)))
+            }
+            Outcome::Queued(place) => match lease(Some(token), place.local) {
+                // The whole wait counts, asking included; the timer goes on.
+                Ok(lease) => {
+                    let mut waiting =
+                        Waiting::new(airlock, lease, self.turn.get().clone(), self.timeout, place.position);
+                    waiting.timer = std::mem::replace(&mut self.timer, Timer::new(None));
+                    Asked::Queued(waiting)
+                }
+                Err(error) => Asked::Decided(Err(error)),
+            },
+            other => Asked::Decided(Err(airlock.refusal(other))),
+        }
+    }
+}
+
+/// Asks a store that takes its time, with everything that the question needs on board.
+async fn ask(
+    airlock: Airlock,
+    entrant: Entrant<'static>,
+    token: Token,
+    stay: Stay,
+    turn: Arc<LazyTurn>,
+) -> Result<Answer, StoreError> {
+    let key = Some(Key::Token(token.secret()));
+    // The entrant was checked before; a rank that changes its mind is no reason to ask.
+    let Ok(verb) = airlock.enter_verb(&entrant, key, stay) else {
+        return Err(StoreError::not_executed("the admission strategy is not stable"));
+    };
+    let command = Command { resource: &entrant.resource, verb, turn: Some(&turn) };
+    airlock.within_timeout(airlock.inner().gates.apply(command)).await
+}
+
+/// How long the caller waits, if not for ever. Boxed: it is large, and most callers that wait have none.
+struct Timer(Option<Box<Timeout>>);
+
+struct Timeout {
+    after: Duration,
+    /// Made at the first poll, when there is a runtime for certain.
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Timer {
+    fn new(timeout: Option<Duration>) -> Self {
+        Timer(timeout.map(|after| Box::new(Timeout { after, sleep: None })))
+    }
+
+    /// Ready when the caller's time is over.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(timeout) = &mut self.0 else { return Poll::Pending };
+        let after = timeout.after;
+        timeout.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(after))).as_mut().poll(cx)
+    }
+}
+
+/// The span of a wait, made only where somebody looks.
+struct WaitSpan(Option<Box<Span>>);
+
+impl WaitSpan {
+    fn new(airlock: &Airlock) -> Self {
+        WaitSpan(tracing::enabled!(target: "airlock", Level::DEBUG).then(|| {
+            let name = airlock.name();
+            Box::new(tracing::debug_span!(target: "airlock", "wait", airlock = name, position = field::Empty))
+        }))
+    }
+
+    fn record(&self, position: u64) {
+        if let Some(span) = &self.0 {
+            span.record("position", position);
+        }
+    }
+}
