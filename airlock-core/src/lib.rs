@@ -72,7 +72,7 @@ mod token;
 #[cfg(feature = "axum")]
 pub use admitted::MissingAdmitted;
 pub use admitted::{Admitted, WeakAdmitted};
-pub use airlock::{Acquire, Airlock, Builder, Entered, Entering, Started, TryEnter};
+pub use airlock::{Acquire, Airlock, Builder, Entered, Entering, Started, TryEnter, Trying};
 pub use airlock::{Offer, Place, Standing, Ticket};
 pub use entrant::Entrant;
 pub use error::{ConfigError, Error, InvalidEntrant, LeaseLost, Reason, Refusal, StoreError};

@@ -25,23 +25,23 @@ pub(crate) struct Options {
     pub(crate) admission: Admission,
 
     /// How many may work in /shared at once; 0 lets nobody in
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 10)]
     pub(crate) limit: u32,
 
     /// How many of one tenant may work in /imports and /stream at once; 0 lets nobody in
-    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 2)]
     pub(crate) tenant_limit: u32,
 
     /// How long a request waits in line for its turn, in seconds, such as 5 or 0.5; 0: not at all
-    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, default_value = "0", value_parser = seconds)]
     pub(crate) wait: Duration,
 
     /// How long a place lasts after its holder was last heard of, in seconds; more than 0
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = some_seconds)]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, default_value = "30", value_parser = some_seconds)]
     pub(crate) ttl: Duration,
 
     /// How many may wait in one line
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 10_000)]
     pub(crate) line: u64,
 }
 

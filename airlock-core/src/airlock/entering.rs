@@ -34,11 +34,14 @@ impl<'a> TryEnter<'a> {
 
 impl IntoFuture for TryEnter<'_> {
     type Output = Result<Permit, Error>;
-    type IntoFuture = Entering;
+    type IntoFuture = Trying;
 
     #[inline]
-    fn into_future(self) -> Entering {
-        self.start().into_entering()
+    fn into_future(self) -> Trying {
+        Trying(match self.start() {
+            Started::Decided(result) => TryState::Decided(result),
+            Started::Pending(entering) => TryState::Pending(Box::new(entering)),
+        })
     }
 }
 
@@ -99,7 +102,7 @@ impl Started {
     }
 }
 
-/// A permit to come: the future of [`TryEnter`] and [`Acquire`].
+/// A permit to come: the future of [`Acquire`].
 ///
 /// # Cancel safety
 ///
@@ -107,6 +110,21 @@ impl Started {
 /// dropped.
 #[must_use = "futures do nothing unless polled; dropping it leaves the line"]
 pub struct Entering(State);
+
+/// A permit, or none: the future of [`TryEnter`].
+///
+/// # Cancel safety
+///
+/// Dropping it gives back whatever was granted. It needs no runtime to be dropped.
+#[must_use = "futures do nothing unless polled"]
+pub struct Trying(TryState);
+
+/// Small, for nearly always it is decided already.
+enum TryState {
+    Decided(Result<Permit, Error>),
+    Pending(Box<Entering>),
+    Done,
+}
 
 enum State {
     Decided(Result<Permit, Error>),
@@ -126,7 +144,8 @@ fn start(airlock: Airlock, entrant: &Entrant<'_>, stay: Stay, timeout: Option<Du
         Err(invalid) => return Started::Decided(Err(invalid.into())),
     };
     let turn = LazyTurn::default();
-    let command = Command { resource: &entrant.resource, verb, turn: Some(&turn) };
+    // Who does not stay has no turn.
+    let command = Command { resource: &entrant.resource, verb, turn: (stay != Stay::No).then_some(&turn) };
     let Some(answer) = inner.gates.try_apply(&command) else {
         let token = token.unwrap_or_else(|| Token::new(entrant.resource.as_ref().into(), Secret::random()));
         let asking = Asking::new(airlock, entrant.clone().into_owned(), token, stay, timeout);
@@ -180,6 +199,27 @@ impl Future for Entering {
                 return Poll::Ready(result);
             }
         }
+    }
+}
+
+impl Future for Trying {
+    type Output = Result<Permit, Error>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let TryState::Pending(entering) = &mut self.0 {
+            return Pin::new(&mut **entering).poll(cx);
+        }
+        match std::mem::replace(&mut self.0, TryState::Done) {
+            TryState::Decided(result) => Poll::Ready(result),
+            TryState::Pending(_) | TryState::Done => Poll::Pending,
+        }
+    }
+}
+
+impl fmt::Debug for Trying {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trying").finish_non_exhaustive()
     }
 }
 

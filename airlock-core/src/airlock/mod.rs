@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use builder::Builder;
-pub use entering::{Acquire, Entering, Started, TryEnter};
+pub use entering::{Acquire, Entering, Started, TryEnter, Trying};
 pub use standing::{Entered, Offer, Place, Standing, Ticket};
 
 use crate::admission::Admission;

@@ -27,10 +27,10 @@ use tokio::sync::Notify;
 use gate::{Ear, Gate, Told, ToldList};
 use shard::{Home, Shard};
 
-use super::{BoxFuture, Command, Gates, Lease, News, Store, Survey, Watch};
+use super::{BoxFuture, Command, Gates, LazyTurn, Lease, News, Store, Survey, Watch};
 use crate::clock::{Alarm, Clock, Due, TestClock};
 use crate::error::{ConfigError, StoreError};
-use crate::gate::{self as rules, Answer, Effects, Ending, Key, Ledger as _, Micros, Record};
+use crate::gate::{self as rules, Answer, Effects, Ending, Enter, Key, Ledger as _, Micros, Record};
 use crate::gate::{Outcome, Spec, State, Verb};
 use crate::observer::Observers;
 use crate::sync::Mutex;
@@ -150,7 +150,6 @@ impl MemoryGates {
     }
 
     /// One command, to its end.
-    #[inline(always)]
     fn run(&self, at: At<'_>, command: &Command<'_>) -> Answer {
         let answer = self.run_once(at, command);
         if answer.more { self.run_on(at, command, answer) } else { answer }
@@ -170,18 +169,13 @@ impl MemoryGates {
     }
 
     /// One step of one gate, and everybody told who has to be.
-    #[inline(always)]
     fn run_once(&self, at: At<'_>, command: &Command<'_>) -> Answer {
-        let mut gates;
-        let home = match at {
-            At::Home(home) => {
-                gates = self.shards[home.shard as usize].lock();
-                home
-            }
+        let (gates, home) = match at {
+            At::Home(home) => (self.shards[home.shard as usize].lock(), home),
             At::Name(resource) => {
                 let hash = self.hasher.hash_one(resource);
                 let shard = self.shard_of(hash);
-                gates = shard.lock();
+                let mut gates = shard.lock();
                 if matches!(command.verb, Verb::Enter(_)) && self.closing.load(Ordering::Relaxed) {
                     return done(Outcome::Over(Ending::Closed));
                 }
@@ -190,16 +184,12 @@ impl MemoryGates {
                     None if command.verb.creates() => gates.add(hash, resource),
                     None => return done(Outcome::of_nothing(&command.verb, &self.spec)),
                 };
-                Home { shard: shard.index, gate }
+                (gates, Home { shard: shard.index, gate })
             }
         };
-        if let Some(answer) = self.step_quickly(&mut gates, home, command) {
-            return answer;
-        }
         self.step_and_tell(gates, home, command)
     }
 
-    #[inline(never)]
     fn step_and_tell(&self, mut gates: shard::Guard<'_>, home: Home, command: &Command<'_>) -> Answer {
         let mut aftermath = Aftermath::default();
         let answer = self.step(&mut gates, home, command, &mut aftermath);
@@ -208,19 +198,21 @@ impl MemoryGates {
         answer
     }
 
-    /// A step of which nobody has to be told and after which nothing is due, where it is one.
-    #[inline(always)]
-    fn step_quickly(&self, gates: &mut shard::Gates, home: Home, command: &Command<'_>) -> Option<Answer> {
-        let gate = gates.gate(home.gate)?;
-        if self.observers.listening() || self.closing.load(Ordering::Relaxed) {
-            return None;
-        }
-        let Verb::Enter(enter) = &command.verb else { return None };
+    /// A newcomer that could not just be let in.
+    #[inline(never)]
+    fn enter(&self, mut gates: shard::Guard<'_>, home: Home, command: &Command<'_>, enter: &Enter<'_>) -> Answer {
         let now = self.clock.now();
-        if let Some(grant) = gate.table.admit_quickly(&self.spec, enter, now) {
-            return Some(done(Outcome::Admitted(grant)));
+        let queued =
+            gates.gate(home.gate).zip(command.turn).and_then(|(gate, turn)| self.queue_quickly(gate, enter, turn, now));
+        if let Some(answer) = queued {
+            return answer;
         }
-        let turn = command.turn?;
+        let answer = self.step_and_tell(gates, home, command);
+        if answer.more { self.run_on(At::Name(command.resource), command, answer) } else { answer }
+    }
+
+    #[inline(always)]
+    fn queue_quickly(&self, gate: &mut Gate, enter: &Enter<'_>, turn: &LazyTurn, now: Micros) -> Option<Answer> {
         let place = gate.table.queue_quickly(&self.spec, enter, now)?;
         gate.take_turn(place.local?, turn);
         Some(done(Outcome::Queued(place)))
@@ -229,11 +221,14 @@ impl MemoryGates {
     /// What a guard that is dropped does most of the time.
     #[inline(always)]
     fn let_go_quickly(&self, local: Local) -> bool {
-        if self.observers.listening() || self.closing.load(Ordering::Relaxed) {
+        if self.observers.listening() {
             return false;
         }
         let home = Home::from(local.home);
         let mut gates = self.shards[home.shard as usize].lock();
+        if self.closing.load(Ordering::Relaxed) {
+            return false;
+        }
         let Some(gate) = gates.gate(home.gate) else { return false };
         if gate.is_heard(local.slot) || gate.table.release_quickly(&self.spec, local).is_none() {
             return false;
@@ -247,6 +242,7 @@ impl MemoryGates {
     }
 
     /// Lets in whoever a release made room for.
+    #[inline(never)]
     fn hand_over(&self, mut gates: shard::Guard<'_>, home: Home) {
         let Some(gate) = gates.gate(home.gate) else { return };
         let now = self.clock.now();
@@ -384,6 +380,27 @@ impl MemoryGates {
 
 impl Gates for MemoryGates {
     fn try_apply(&self, command: &Command<'_>) -> Option<Answer> {
+        if let Verb::Enter(enter) = &command.verb
+            && !self.observers.listening()
+        {
+            let hash = self.hasher.hash_one(command.resource);
+            let shard = self.shard_of(hash);
+            let mut gates = shard.lock();
+            if self.closing.load(Ordering::Relaxed) {
+                return Some(done(Outcome::Over(Ending::Closed)));
+            }
+            let at = match gates.find(hash, command.resource) {
+                Some(at) => at,
+                None => gates.add(hash, command.resource),
+            };
+            if let Some(gate) = gates.gate(at)
+                && let Some(grant) = gate.table.admit_quickly(&self.spec, enter, self.clock.now())
+            {
+                // Built where it is returned: copies of answers are what is left to be slow here.
+                return Some(Answer { outcome: Outcome::Admitted(grant), more: false, next_at: None });
+            }
+            return Some(self.enter(gates, Home { shard: shard.index, gate: at }, command, enter));
+        }
         let at = match command.verb.key() {
             Some(Key::Local(local)) => At::Home(local.home.into()),
             _ => At::Name(command.resource),
