@@ -71,7 +71,7 @@ impl Seal {
 /// A span that a lease, an offer or presence may last; none if it is zero or out of bounds.
 pub(crate) fn micros(span: Duration) -> Option<Micros> {
     let within = span <= LONGEST && span >= Duration::from_micros(1);
-    within.then(|| span.as_micros() as Micros)
+    within.then_some(span.as_micros() as Micros)
 }
 
 pub(crate) fn out_of_bounds(field: &'static str, span: Duration) -> ConfigError {

@@ -86,7 +86,7 @@
 //! | [`identity`] | one identity, one lease or place (G4) |
 //! | [`entering`] | who gets in, who is refused (G5 to G8) |
 //! | [`order`] | who is next (G5, strategies) |
-//! | [`line`] | presence, positions, expected waits (G9, G12) |
+//! | [`mod@line`] | presence, positions, expected waits (G9, G12) |
 //! | [`offers`] | offers, claims, what becomes of those who miss them (G10, G11) |
 //! | [`holding`] | renewals, releases, guards and fences (G13 to G16) |
 //! | [`cancelling`] | futures that are dropped (G15) |
