@@ -35,3 +35,8 @@
 
 pub use airlock_core::*;
 pub use airlock_tower::*;
+
+/// The README's code is code.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
