@@ -14,7 +14,7 @@ use crate::support::{ROOM, airlock, get, hello, in_line, inside, occupy, once, s
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_response_future_dropped_while_the_handler_runs_lets_go() {
     let airlock = airlock(1);
     let service = tower::service_fn(|_: Request<()>| pending::<Result<Response<Full<Bytes>>, Infallible>>());
@@ -25,7 +25,7 @@ async fn a_response_future_dropped_while_the_handler_runs_lets_go() {
     assert_eq!(inside(&airlock), 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_response_future_that_is_never_polled_lets_go() {
     let airlock = airlock(1);
     let mut service = AirlockLayer::new(airlock.clone()).layer(hello());
@@ -35,7 +35,7 @@ async fn a_response_future_that_is_never_polled_lets_go() {
     assert_eq!(inside(&airlock), 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_request_dropped_while_it_waits_leaves_the_line() {
     let airlock = airlock(1);
     let layer = AirlockLayer::new(airlock.clone()).wait(MINUTE);
@@ -51,7 +51,7 @@ async fn a_request_dropped_while_it_waits_leaves_the_line() {
     assert_eq!(second.await.unwrap().status(), StatusCode::OK);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_request_dropped_in_the_moment_of_its_turn_passes_it_on() {
     let airlock = airlock(1);
     let layer = AirlockLayer::new(airlock.clone()).wait(MINUTE);
@@ -68,7 +68,7 @@ async fn a_request_dropped_in_the_moment_of_its_turn_passes_it_on() {
     assert_eq!((inside(&airlock), in_line(&airlock)), (0, 0));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_panicking_handler_lets_go() {
     let airlock = airlock(1);
     let layer = AirlockLayer::new(airlock.clone()).wait(MINUTE);
@@ -102,7 +102,7 @@ async fn a_panicking_handler_lets_go() {
     assert_eq!(send(&layer, get()).await.status(), StatusCode::OK);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_crowd_that_is_torn_away_leaves_nothing_behind() {
     let airlock = airlock(3);
     let layer = AirlockLayer::new(airlock.clone()).wait(MINUTE);

@@ -23,6 +23,11 @@ async fn evict(airlock: &Airlock) {
     assert!(airlock.evict(ROOM, Whom::Fence(holder.fence)).await.unwrap());
 }
 
+/// Time stands still while there is anything to do: this ends where nothing will ever happen.
+async fn in_time<F: IntoFuture>(future: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(600), future).await.expect("it is stopped")
+}
+
 /// Says when it is dropped.
 struct Bell(Arc<Notify>);
 
@@ -55,8 +60,8 @@ async fn stopped(airlock: &Airlock, wait: Option<Duration>) {
     working.notified().await;
     evict(airlock).await;
 
-    let response = response.await.unwrap().unwrap();
-    stopped.notified().await;
+    let response = in_time(response).await.unwrap().unwrap();
+    in_time(stopped.notified()).await;
     assert_eq!(inside(airlock), 0);
     let read = Read::all(response).await;
     assert_eq!(read.status, StatusCode::INTERNAL_SERVER_ERROR);
@@ -67,17 +72,17 @@ async fn stopped(airlock: &Airlock, wait: Option<Duration>) {
     assert_eq!(read.problem()["status"], 500);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_handler_is_stopped_and_the_answer_is_500() {
     stopped(&airlock(1), None).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn also_of_a_request_that_had_waited() {
     stopped(&airlock(1), Some(Duration::from_secs(60))).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_a_handler_has_finished_it_does_not_lose() {
     let airlock = airlock(1);
     let service = {
@@ -94,7 +99,7 @@ async fn what_a_handler_has_finished_it_does_not_lose() {
     assert_eq!(response.status(), StatusCode::OK);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_permit_in_the_handler_hears_it_too() {
     let airlock = airlock(1);
     let service = {
@@ -139,7 +144,7 @@ async fn trickling(airlock: &Airlock) -> (tokio::sync::mpsc::UnboundedSender<Byt
     (sender, response.into_body())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn after_the_head_the_body_ends_with_an_error() {
     let airlock = airlock(1);
     let (sender, mut body) = trickling(&airlock).await;
@@ -149,7 +154,7 @@ async fn after_the_head_the_body_ends_with_an_error() {
     let reading = tokio::spawn(async move { (body.frame().await, body) });
     tokio::task::yield_now().await;
     evict(&airlock).await;
-    let (frame, mut body) = reading.await.unwrap();
+    let (frame, mut body) = in_time(reading).await.unwrap();
     assert!(frame.unwrap().unwrap_err().to_string().contains("lost"));
     assert!(sender.is_closed(), "the inner body is stopped");
     assert!(body.frame().await.is_none(), "nothing comes after the error");
@@ -172,7 +177,7 @@ impl Body for Endless {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_body_that_never_waits_ends_with_the_error_as_well() {
     let airlock = airlock(1);
     let mut body = streaming(&airlock, Endless).await;

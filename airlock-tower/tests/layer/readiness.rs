@@ -47,7 +47,7 @@ impl Service<Request<()>> for Strict {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_finds_room_calls_the_service_that_was_readied() {
     let strict = Strict::default();
     let mut service = AirlockLayer::new(airlock(1)).layer(strict.clone());
@@ -58,7 +58,7 @@ async fn who_finds_room_calls_the_service_that_was_readied() {
     assert_eq!(strict.calls.load(Ordering::Relaxed), 3);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_had_to_wait_calls_a_clone_that_is_readied_after_admission() {
     let airlock = airlock(1);
     let strict = Strict::default();
@@ -73,21 +73,21 @@ async fn who_had_to_wait_calls_a_clone_that_is_readied_after_admission() {
     assert_eq!(strict.calls.load(Ordering::Relaxed), 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn skipped_requests_call_the_service_that_was_readied() {
     let layer = AirlockLayer::new(airlock(1)).skip(|_| true);
     let mut service = layer.layer(Strict::default());
     assert_eq!(service.ready().await.unwrap().call(get()).await.unwrap().status(), StatusCode::OK);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 #[should_panic(expected = "called without having been readied")]
 async fn the_strict_service_is_strict() {
     let mut service = AirlockLayer::new(airlock(1)).layer(Strict::default());
     let _ = service.call(get()).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_waits_sits_on_no_permit_of_the_inner_service() {
     let airlock = airlock(1);
     let layer = AirlockLayer::new(airlock.clone()).wait(Duration::from_secs(60));
@@ -111,7 +111,7 @@ async fn who_waits_sits_on_no_permit_of_the_inner_service() {
     assert_eq!(semaphore.available_permits(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_is_refused_leaves_no_permit_of_the_inner_service_parked() {
     let airlock = airlock(1);
     let semaphore = Arc::new(Semaphore::new(1));
@@ -123,7 +123,7 @@ async fn who_is_refused_leaves_no_permit_of_the_inner_service_parked() {
     assert_eq!(semaphore.available_permits(), 1, "an idle connection must not keep somebody else out");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_goes_away_while_the_inner_service_gets_ready_lets_go() {
     let airlock = airlock(1);
     let layer = AirlockLayer::new(airlock.clone()).wait(Duration::from_secs(60));
@@ -158,7 +158,7 @@ impl Service<Request<()>> for Broken {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_inner_service_that_fails_is_an_error_and_lets_go() {
     let airlock = airlock(1);
     let layer = AirlockLayer::new(airlock.clone()).wait(Duration::from_secs(60));

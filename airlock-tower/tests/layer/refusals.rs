@@ -79,7 +79,7 @@ fn waiting(layer: &AirlockLayer, request: Request<()>) -> JoinHandle<Answer> {
     tokio::spawn(async move { response.await.unwrap() })
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn full() {
     let airlock = airlock(1);
     let layer = named(&airlock);
@@ -89,7 +89,7 @@ async fn full() {
     check(send(&layer.wait(Duration::ZERO), request("ada")).await, 503, "full", true).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn full_where_nobody_waits() {
     let opportunistic = airlock_core::admission::Opportunistic::new();
     let airlock = Airlock::builder(ROOM).seal(Seal::lock()).admission(opportunistic).build().unwrap();
@@ -97,7 +97,7 @@ async fn full_where_nobody_waits() {
     check(send(&named(&airlock).wait(MINUTE), request("ada")).await, 503, "full", true).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn full_while_the_limit_is_0() {
     check(send(&named(&airlock(0)), request("ada")).await, 503, "full", true).await;
 }
@@ -114,7 +114,7 @@ async fn timed_out() {
     assert_eq!(in_line(&airlock), 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn line_full() {
     let line = Line::new().capacity(1);
     let airlock = Airlock::builder(ROOM).seal(Seal::lock()).line(line).build().unwrap();
@@ -126,14 +126,14 @@ async fn line_full() {
     assert_eq!(first.await.unwrap().status(), 200);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_line_without_places() {
     let airlock = Airlock::builder(ROOM).seal(Seal::lock()).line(Line::new().capacity(0)).build().unwrap();
     let _place = take(&airlock);
     check(send(&named(&airlock).wait(MINUTE), request("ada")).await, 503, "line-full", true).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn line_full_for_the_group() {
     let line = Line::new().group_capacity(1);
     let airlock = Airlock::builder(ROOM).seal(Seal::lock()).line(line).build().unwrap();
@@ -150,7 +150,7 @@ async fn line_full_for_the_group() {
     assert_eq!(other.await.unwrap().status(), 200);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn duplicate() {
     for wait in [Duration::ZERO, MINUTE] {
         let airlock = airlock(2);
@@ -162,7 +162,7 @@ async fn duplicate() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn superseded() {
     let airlock = airlock(1);
     let layer = named(&airlock).wait(MINUTE);
@@ -174,7 +174,7 @@ async fn superseded() {
     assert_eq!(second.await.unwrap().status(), 200);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn unavailable() {
     for failure in [Failure::NotExecuted, Failure::Unknown] {
         let store = Failing::new(failure);
@@ -200,7 +200,7 @@ async fn unavailable_when_the_store_does_not_answer() {
     assert!(start.elapsed() <= Duration::from_millis(101));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn closed_on_shutdown() {
     let airlock = airlock(1);
     let layer = named(&airlock).wait(MINUTE);
@@ -217,7 +217,7 @@ async fn closed_on_shutdown() {
     assert_eq!(shutdown.await.unwrap(), 0);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn closed_when_put_out_of_the_line() {
     let airlock = airlock(1);
     let layer = named(&airlock).wait(MINUTE);
@@ -241,7 +241,7 @@ async fn lost_when_shutting_down_takes_longer_than_the_grace() {
     check(working.await.unwrap(), 500, "lost", false).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn unidentified() {
     let layer = named(&airlock(1));
     let without = |name: &str| {
@@ -268,7 +268,7 @@ async fn unidentified() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn invalid_names() {
     let layer = named(&airlock(1));
     let long = SECRET.repeat(86);
@@ -289,7 +289,7 @@ async fn invalid_names() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn invalid_numbers() {
     let layer = named(&airlock(2));
     let wrong = ["s3cret", "1.5", "1e3", "0x1", "--1", "99999999999999999999", "NaN", "1 2", "", " ", "\u{661}"];
@@ -316,7 +316,7 @@ async fn invalid_numbers() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn invalid_when_the_limit_is_lowered_below_the_weight_of_who_waits() {
     let airlock = airlock(2);
     let layer = AirlockLayer::new(airlock.clone()).weight(integer_header("x-weight")).wait(MINUTE);
@@ -327,7 +327,7 @@ async fn invalid_when_the_limit_is_lowered_below_the_weight_of_who_waits() {
     check(heavy.await.unwrap(), 400, "invalid", false).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_a_closure_calls_wrong_is_wrong() {
     let unidentified = AirlockLayer::new(airlock(1))
         .priority(|_| Err::<i32, _>(NameError::unidentified("the request carries no s*cret sign")));
@@ -338,7 +338,7 @@ async fn what_a_closure_calls_wrong_is_wrong() {
     assert_eq!(response.header("airlock-status"), Some("invalid"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn nothing_refused_is_worked_on_or_leaves_a_trace() {
     let airlock = airlock(1);
     let layer = named(&airlock);

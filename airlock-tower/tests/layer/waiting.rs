@@ -39,7 +39,7 @@ async fn order(airlock: &Airlock, layer: &AirlockLayer, requests: Vec<Request<()
     Arc::into_inner(served).expect("all are done").into_inner().unwrap()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn first_come_first_served() {
     let airlock = airlock(1);
     let layer = AirlockLayer::new(airlock.clone()).wait(Duration::from_secs(60));
@@ -47,7 +47,7 @@ async fn first_come_first_served() {
     assert_eq!(served, Vec::from_iter(0..20));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_higher_priority_first_then_arrival() {
     let airlock = Airlock::builder(ROOM).seal(Seal::lock()).admission(Priority::new()).build().unwrap();
     let layer = AirlockLayer::new(airlock.clone()).priority(integer_header("x-priority")).wait(Duration::from_secs(60));
@@ -58,7 +58,7 @@ async fn the_higher_priority_first_then_arrival() {
     assert_eq!(order(&airlock, &layer, requests).await, [4, 2, 3, 6, 0, 7, 5, 1]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_newcomer_does_not_barge() {
     let airlock = airlock(2);
     let patient = AirlockLayer::new(airlock.clone()).weight(integer_header("x-weight")).wait(Duration::from_secs(60));
@@ -74,7 +74,7 @@ async fn a_newcomer_does_not_barge() {
     assert_eq!(send(&hasty, get()).await.status(), StatusCode::OK);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_permit_says_how_long_it_waited() {
     let airlock = airlock(1);
     let layer = AirlockLayer::new(airlock.clone()).wait(Duration::from_secs(60));
