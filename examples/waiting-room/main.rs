@@ -104,6 +104,8 @@ impl Airlocks {
 
 async fn serve(options: &Options, airlocks: &Airlocks) -> std::io::Result<()> {
     let listener = TcpListener::bind(options.listen).await?;
+    // Before anybody is told that there is a server that could be stopped.
+    let mut signals = Signals::listen()?;
     home::print_hints(listener.local_addr()?, options);
     let (stopping, stopped) = tokio::sync::watch::channel(false);
     let mut signalled = stopped.clone();
@@ -112,17 +114,17 @@ async fn serve(options: &Options, airlocks: &Airlocks) -> std::io::Result<()> {
         let _ = signalled.wait_for(|stop| *stop).await;
     });
     let stop = async {
-        stop_signal().await;
+        signals.next().await;
         eprintln!("stopping: no new work, {GRACE:?} for what is being done; again to stop at once");
         stopping.send_replace(true);
         tokio::select! {
             () = airlocks.shut_down() => {}
-            () = stop_signal() => return,
+            () = signals.next() => return,
         }
         // Connections that read nothing any more are not waited for.
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(5)) => {}
-            () = stop_signal() => {}
+            () = signals.next() => {}
         }
     };
     tokio::select! {
@@ -131,20 +133,39 @@ async fn serve(options: &Options, airlocks: &Airlocks) -> std::io::Result<()> {
     }
 }
 
-/// Ctrl-C or SIGTERM.
-async fn stop_signal() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => signal.recv().await,
-            Err(_) => std::future::pending().await,
+/// Ctrl-C and SIGTERM, none of them missed from the moment this is made.
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<Option<()>>();
-    tokio::select! {
-        _ = interrupt => {}
-        _ = terminate => {}
+    }
+}
+
+/// Ctrl-C, not missed from the moment this is made.
+#[cfg(windows)]
+struct Signals(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Signals)
+    }
+
+    async fn next(&mut self) {
+        self.0.recv().await;
     }
 }

@@ -1,3 +1,4 @@
 //! What the tests and benchmarks in this folder share.
 
-pub mod ratio;
+pub mod flagship;
+pub mod paired;

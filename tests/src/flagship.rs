@@ -1,0 +1,145 @@
+//! The flagship server as a process of its own, for tests that know no more of it than its clients do.
+
+use std::ffi::OsString;
+use std::io::{BufRead as _, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Long enough to be over only when something is broken.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running server. Dropping it kills it.
+#[derive(Debug)]
+pub struct Flagship {
+    child: Child,
+    address: SocketAddr,
+    hints: Vec<String>,
+    log: Arc<Log>,
+}
+
+/// What it says on its standard error, line by line.
+#[derive(Debug, Default)]
+struct Log {
+    lines: Mutex<Vec<String>>,
+    more: Condvar,
+}
+
+impl Flagship {
+    /// Starts it on a free port, with every admission, wait and refusal in its log.
+    pub fn start(options: &[&str]) -> Self {
+        let mut command = Command::new(program());
+        command.args(["--listen", "127.0.0.1:0"]).args(options);
+        command.env("RUST_LOG", "airlock=debug").env("NO_COLOR", "1");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the flagship starts");
+        let log = Arc::new(Log::default());
+        let stderr = child.stderr.take().expect("piped");
+        thread::spawn({
+            let log = log.clone();
+            move || log.read(stderr)
+        });
+        let mut hints = Vec::new();
+        for line in BufReader::new(child.stdout.as_mut().expect("piped")).lines() {
+            hints.push(line.expect("text"));
+            if hints.last().is_some_and(|line| line.starts_with("Ctrl-C")) {
+                break;
+            }
+        }
+        let address = hints.first().and_then(|line| line.strip_prefix("listening on http://"));
+        let address = address.unwrap_or_else(|| panic!("it does not say where it listens: {hints:?}"));
+        Flagship { address: address.parse().expect("an address"), child, hints, log }
+    }
+
+    /// Runs it to its end, for what ends by itself.
+    pub fn run(options: &[&str]) -> Output {
+        Command::new(program()).args(options).stdin(Stdio::null()).output().expect("the flagship starts")
+    }
+
+    /// Waits until its log has that many events of this kind, such as `queued`.
+    pub fn wait_for(&self, event: &str, count: usize) {
+        self.wait_for_lines(&format!("event=\"{event}\""), count);
+    }
+
+    /// Waits until its log has that many lines with this text.
+    pub fn wait_for_lines(&self, text: &str, count: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        let mut lines = self.log.lines.lock().expect("no panic under it");
+        while lines.iter().filter(|line| line.contains(text)).count() < count {
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "{text} is not said {count} times: {lines:#?}");
+            (lines, _) = self.log.more.wait_timeout(lines, left).expect("no panic under it");
+        }
+    }
+
+    /// Sends a signal, such as `TERM`.
+    pub fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").arg(format!("-{signal}")).arg(self.child.id().to_string()).status();
+        assert!(sent.expect("kill is installed").success());
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("its parent may ask") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it does not end: {:#?}", self.log());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it printed when it started.
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lines.lock().expect("no panic under it").clone()
+    }
+}
+
+impl Drop for Flagship {
+    fn drop(&mut self) {
+        // Fails when it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Log {
+    fn read(&self, stderr: impl Read) {
+        for line in BufReader::new(stderr).lines() {
+            let Ok(line) = line else { return };
+            self.lines.lock().expect("no panic under it").push(line);
+            self.more.notify_all();
+        }
+    }
+}
+
+/// The program, built once for each process of tests.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        // A relative one is meant from where cargo was called: from the workspace, as a rule.
+        let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| OsString::from("target"));
+        let target = workspace.join(target);
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
+        let mut build = Command::new(cargo);
+        build.current_dir(&workspace).args(["build", "--quiet", "--package", "airlock-examples"]);
+        build.args(["--example", "waiting-room", "--target-dir"]).arg(&target);
+        assert!(build.status().expect("cargo runs").success(), "the flagship does not build");
+        target.join("debug/examples").join(format!("waiting-room{}", std::env::consts::EXE_SUFFIX))
+    })
+}
