@@ -173,19 +173,19 @@ struct Epoch {
     wall: Micros,
     /// Reads the processor's counter where that is steady, which takes half as long as asking the system.
     clock: quanta::Clock,
-    start: quanta::Instant,
+    /// What the counter showed then.
+    start: u64,
 }
 
 static EPOCH: LazyLock<Epoch> = LazyLock::new(|| {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let clock = quanta::Clock::new();
-    Epoch { wall: wall.as_micros() as Micros, start: clock.now(), clock }
+    Epoch { wall: wall.as_micros() as Micros, start: clock.raw(), clock }
 });
 
 impl Epoch {
     fn now(&self) -> Micros {
-        let elapsed = self.clock.now().saturating_duration_since(self.start);
-        self.wall + elapsed.as_secs() * 1_000_000 + Micros::from(elapsed.subsec_micros())
+        self.wall + self.clock.delta_as_nanos(self.start, self.clock.raw()) / 1000
     }
 }
 

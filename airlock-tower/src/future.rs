@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use crate::BoxError;
 use crate::body::ResponseBody;
-use crate::layer::{Hold, Options};
+use crate::layer::{Edit, Hold, Options};
 use crate::refusal::{Format, Problem};
 use crate::service::admit_anyway;
 
@@ -43,7 +43,7 @@ pin_project! {
 /// In line, with all that is needed to go on. Boxed, as is the next: whoever waits can spare an allocation, and
 /// whoever does not gets a small future.
 struct Waiting<S, B> {
-    entering: Entering,
+    entering: Entering<'static>,
     next: Next<S, B>,
 }
 
@@ -60,12 +60,27 @@ struct Next<S, B> {
     format: Format,
 }
 
-/// What a running request keeps.
-struct Guard {
+/// What a running request keeps. It does without the layer's options, which all requests share: counting who has
+/// them costs as much as looking up a header.
+pub(crate) struct Guard {
     admitted: Admitted,
-    options: Arc<Options>,
+    hold: Hold,
     format: Format,
+    on_refused: Option<Arc<Edit>>,
     lost: Option<Lost>,
+}
+
+impl Guard {
+    pub(crate) fn new(admitted: Admitted, options: &Options, format: Format) -> Self {
+        Guard { admitted, hold: options.hold, format, on_refused: options.on_refused.clone(), lost: None }
+    }
+
+    fn poll_lost(&mut self, cx: &mut Context<'_>) -> Poll<Response<Bytes>> {
+        let lost = self.lost.get_or_insert_with(|| watch(&self.admitted));
+        let lost = ready!(lost.as_mut().poll(cx));
+        let airlock = self.admitted.airlock().name();
+        Poll::Ready(Problem::lost(&lost).respond(airlock, self.on_refused.as_deref(), self.format))
+    }
 }
 
 /// Resolves when the lease is lost. Made when a request first has to wait for something: until then, it cannot be
@@ -85,13 +100,12 @@ where
         ResponseFuture { state: State::Running { inner, guard: None } }
     }
 
-    pub(crate) fn running(inner: S::Future, admitted: Admitted, options: Arc<Options>, format: Format) -> Self {
-        let guard = Some(Guard { admitted, options, format, lost: None });
-        ResponseFuture { state: State::Running { inner, guard } }
+    pub(crate) fn running(inner: S::Future, guard: Guard) -> Self {
+        ResponseFuture { state: State::Running { inner, guard: Some(guard) } }
     }
 
     pub(crate) fn waiting(
-        entering: Entering,
+        entering: Entering<'static>,
         service: S,
         request: Request<B>,
         options: Arc<Options>,
@@ -133,7 +147,7 @@ where
                             State::Readying { readying: Some(Box::new(readying)) }
                         }
                         Err(error) => {
-                            let response = Problem::of(&error).respond(&next.options, next.format);
+                            let response = next.options.respond(&Problem::of(&error), next.format);
                             State::Refused { response: Some(response) }
                         }
                     }
@@ -145,19 +159,17 @@ where
                     let Next { mut service, mut request, options, format } = next;
                     request.extensions_mut().insert(admitted.downgrade());
                     let inner = service.call(request);
-                    State::Running { inner, guard: Some(Guard { admitted, options, format, lost: None }) }
+                    State::Running { inner, guard: Some(Guard::new(admitted, &options, format)) }
                 }
                 StateProj::Running { inner, guard } => match inner.poll(cx) {
                     Poll::Ready(result) => {
-                        let held = guard.take().filter(|guard| guard.options.hold == Hold::Body);
+                        let held = guard.take().filter(|guard| guard.hold == Hold::Body);
                         let body = |body| ResponseBody::inner(body, held.map(|guard| guard.admitted));
                         return Poll::Ready(result.map(|response| response.map(body)));
                     }
                     Poll::Pending => {
-                        let Some(Guard { admitted, lost, options, format }) = guard else { return Poll::Pending };
-                        let lost = lost.get_or_insert_with(|| watch(admitted));
-                        let lost = ready!(lost.as_mut().poll(cx));
-                        let response = Problem::lost(&lost).respond(options, *format);
+                        let Some(guard) = guard else { return Poll::Pending };
+                        let response = ready!(guard.poll_lost(cx));
                         // This drops the inner future: the work stops where it awaits.
                         State::Refused { response: Some(response) }
                     }

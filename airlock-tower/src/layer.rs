@@ -10,7 +10,7 @@ use tower_layer::Layer;
 
 use crate::name::{Name, NameError};
 use crate::number::IntoNumber;
-use crate::refusal::Problem;
+use crate::refusal::{Format, Problem};
 use crate::service::AirlockService;
 
 /// Gates an HTTP service with an [`Airlock`].
@@ -28,7 +28,7 @@ pub struct AirlockLayer {
 
 type Predicate = dyn Fn(&Parts) -> bool + Send + Sync;
 type NumberOf<T> = dyn Fn(&Parts) -> Result<Option<T>, NameError> + Send + Sync;
-type Edit = dyn Fn(&Problem, &mut Response<Bytes>) + Send + Sync;
+pub(crate) type Edit = dyn Fn(&Problem, &mut Response<Bytes>) + Send + Sync;
 
 #[derive(Clone)]
 pub(crate) struct Options {
@@ -168,6 +168,10 @@ impl AirlockLayer {
 }
 
 impl Options {
+    pub(crate) fn respond(&self, problem: &Problem, format: Format) -> Response<Bytes> {
+        problem.respond(self.airlock.name(), self.on_refused.as_deref(), format)
+    }
+
     pub(crate) fn skips(&self, parts: &Parts) -> bool {
         let preflight =
             parts.method == Method::OPTIONS && parts.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);

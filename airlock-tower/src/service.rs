@@ -12,7 +12,7 @@ use tower_service::Service;
 
 use crate::BoxError;
 use crate::body::ResponseBody;
-use crate::future::ResponseFuture;
+use crate::future::{Guard, ResponseFuture};
 use crate::layer::{OnStoreError, Options};
 use crate::name::{Name, NameError};
 use crate::refusal::{Format, Problem};
@@ -86,7 +86,7 @@ impl<S> AirlockService<S> {
     {
         parts.extensions.insert(admitted.downgrade());
         let inner = self.inner.call(Request::from_parts(parts, body));
-        ResponseFuture::running(inner, admitted, self.options.clone(), format)
+        ResponseFuture::running(inner, Guard::new(admitted, &self.options, format))
     }
 
     fn refuse<B, R>(&mut self, problem: Problem, format: Format) -> ResponseFuture<S, B>
@@ -94,7 +94,7 @@ impl<S> AirlockService<S> {
         S: Service<Request<B>, Response = Response<R>> + Clone,
     {
         self.unready();
-        ResponseFuture::refused(problem.respond(&self.options, format))
+        ResponseFuture::refused(self.options.respond(&problem, format))
     }
 }
 

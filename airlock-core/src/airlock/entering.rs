@@ -1,14 +1,14 @@
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use super::Airlock;
 use super::waiting::{Asked, Asking, Waiting};
 use crate::entrant::Entrant;
 use crate::error::{Error, StoreError};
-use crate::gate::{Key, Outcome, Stay};
+use crate::gate::{Grant, Key, Outcome, Stay};
 use crate::permit::Permit;
 use crate::store::{Command, LazyTurn, Lease};
 use crate::token::{Local, Secret, Token};
@@ -28,7 +28,7 @@ impl<'a> TryEnter<'a> {
 
     /// Asks now, and says whether the answer is there already: for front ends that want to do without a future.
     pub fn start(self) -> Started {
-        start(self.airlock, &self.entrant, Stay::No, None)
+        start(self.airlock, &self.entrant, Stay::No, None, None)
     }
 }
 
@@ -68,17 +68,17 @@ impl<'a> Acquire<'a> {
 
     /// Asks now, and says whether the answer is there already: for front ends that want to do without a future.
     pub fn start(self) -> Started {
-        start(self.airlock, &self.entrant, Stay::Here, self.timeout)
+        start(self.airlock, &self.entrant, Stay::Here, self.timeout, None)
     }
 }
 
-impl IntoFuture for Acquire<'_> {
+impl<'a> IntoFuture for Acquire<'a> {
     type Output = Result<Permit, Error>;
-    type IntoFuture = Entering;
+    type IntoFuture = Entering<'a>;
 
     #[inline]
-    fn into_future(self) -> Entering {
-        self.start().into_entering()
+    fn into_future(self) -> Entering<'a> {
+        Entering(State::Unasked(self))
     }
 }
 
@@ -89,17 +89,7 @@ pub enum Started {
     /// There is an answer.
     Decided(Result<Permit, Error>),
     /// It has to be waited for.
-    Pending(Entering),
-}
-
-impl Started {
-    #[inline]
-    fn into_entering(self) -> Entering {
-        match self {
-            Started::Decided(result) => Entering(State::Decided(result)),
-            Started::Pending(entering) => entering,
-        }
-    }
+    Pending(Entering<'static>),
 }
 
 /// A permit to come: the future of [`Acquire`].
@@ -109,7 +99,7 @@ impl Started {
 /// Dropping it leaves the line, or gives back what was granted in that very moment. It needs no runtime to be
 /// dropped.
 #[must_use = "futures do nothing unless polled; dropping it leaves the line"]
-pub struct Entering(State);
+pub struct Entering<'a>(State<'a>);
 
 /// A permit, or none: the future of [`TryEnter`].
 ///
@@ -122,12 +112,13 @@ pub struct Trying(TryState);
 /// Small, for nearly always it is decided already.
 enum TryState {
     Decided(Result<Permit, Error>),
-    Pending(Box<Entering>),
+    Pending(Box<Entering<'static>>),
     Done,
 }
 
-enum State {
-    Decided(Result<Permit, Error>),
+enum State<'a> {
+    /// Asks when it is first polled, so that whom to wake is said with the question.
+    Unasked(Acquire<'a>),
     Waiting(Waiting),
     /// Boxed, because it is large, and its store takes its time anyway.
     Asking(Box<Asking>),
@@ -135,7 +126,13 @@ enum State {
 }
 
 #[inline(always)]
-fn start(airlock: Airlock, entrant: &Entrant<'_>, stay: Stay, timeout: Option<Duration>) -> Started {
+fn start(
+    airlock: Airlock,
+    entrant: &Entrant<'_>,
+    stay: Stay,
+    timeout: Option<Duration>,
+    waker: Option<&Waker>,
+) -> Started {
     let inner = airlock.inner();
     let token = inner.needs_tokens.then(|| Token::new(entrant.resource.as_ref().into(), Secret::random()));
     let key = token.as_ref().map(|token| Key::Token(token.secret()));
@@ -144,8 +141,9 @@ fn start(airlock: Airlock, entrant: &Entrant<'_>, stay: Stay, timeout: Option<Du
         Err(invalid) => return Started::Decided(Err(invalid.into())),
     };
     let turn = LazyTurn::default();
-    // Who does not stay has no turn.
-    let command = Command { resource: &entrant.resource, verb, turn: (stay != Stay::No).then_some(&turn) };
+    // Who does not stay has no turn, and who has a handle asks with it.
+    let told = stay != Stay::No && inner.needs_tokens;
+    let command = Command { resource: &entrant.resource, verb, turn: told.then_some(&turn), waker };
     let Some(answer) = inner.gates.try_apply(&command) else {
         let token = token.unwrap_or_else(|| Token::new(entrant.resource.as_ref().into(), Secret::random()));
         let asking = Asking::new(airlock, entrant.clone().into_owned(), token, stay, timeout);
@@ -153,11 +151,12 @@ fn start(airlock: Airlock, entrant: &Entrant<'_>, stay: Stay, timeout: Option<Du
     };
     match answer.outcome {
         Outcome::Admitted(grant) => {
-            Started::Decided(lease(token, grant.local).map(|lease| Permit::new(airlock, lease, &grant)))
+            Started::Decided(lease_of(entrant, token, &grant).map(|lease| Permit::new(airlock, lease, &grant)))
         }
         Outcome::Queued(place) => match lease(token, place.local) {
             Ok(lease) => {
-                let waiting = Waiting::new(airlock, lease, turn.into_inner(), timeout, place.position);
+                let turn = told.then(|| turn.into_inner());
+                let waiting = Waiting::new(airlock, lease, turn, timeout, place.position, waker.is_some());
                 Started::Pending(Entering(State::Waiting(waiting)))
             }
             Err(error) => Started::Decided(Err(error)),
@@ -166,7 +165,7 @@ fn start(airlock: Airlock, entrant: &Entrant<'_>, stay: Stay, timeout: Option<Du
     }
 }
 
-/// What the gates of a store without handles, which are given a token, and of one with handles know a ticket by.
+/// What a place in line is known by: a handle, where the store gives one, else the token.
 #[inline(always)]
 pub(super) fn lease(token: Option<Token>, local: Option<Local>) -> Result<Lease, Error> {
     match (local, token) {
@@ -176,28 +175,51 @@ pub(super) fn lease(token: Option<Token>, local: Option<Local>) -> Result<Lease,
     }
 }
 
-impl Future for Entering {
+/// What an admission is known by: a session that was there already goes by another token than this entry's.
+#[inline(always)]
+pub(super) fn lease_of(entrant: &Entrant<'_>, token: Option<Token>, grant: &Grant) -> Result<Lease, Error> {
+    match &entrant.identity {
+        Some(identity) if grant.shared && grant.local.is_none() => Ok(Lease::Session {
+            resource: entrant.resource.as_ref().into(),
+            identity: identity.as_ref().into(),
+            fence: grant.fence,
+        }),
+        _ => lease(token, grant.local),
+    }
+}
+
+impl Future for Entering<'_> {
     type Output = Result<Permit, Error>;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             let next = match &mut self.0 {
-                State::Decided(_) => State::Done,
-                State::Waiting(waiting) => match waiting.poll(cx) {
-                    Poll::Ready(result) => State::Decided(result),
-                    Poll::Pending => return Poll::Pending,
+                State::Unasked(Acquire { airlock, entrant, timeout }) => {
+                    match start(airlock.clone(), entrant, Stay::Here, *timeout, Some(cx.waker())) {
+                        Started::Decided(result) => {
+                            self.0 = State::Done;
+                            return Poll::Ready(result);
+                        }
+                        Started::Pending(Entering(next)) => next,
+                    }
+                }
+                State::Waiting(waiting) => {
+                    let result = ready!(waiting.poll(cx));
+                    self.0 = State::Done;
+                    return Poll::Ready(result);
+                }
+                State::Asking(asking) => match ready!(asking.poll(cx)) {
+                    Asked::Decided(result) => {
+                        self.0 = State::Done;
+                        return Poll::Ready(result);
+                    }
+                    Asked::Queued(waiting) => State::Waiting(waiting),
                 },
-                State::Asking(asking) => match asking.poll(cx) {
-                    Poll::Ready(Asked::Decided(result)) => State::Decided(result),
-                    Poll::Ready(Asked::Queued(waiting)) => State::Waiting(waiting),
-                    Poll::Pending => return Poll::Pending,
-                },
+                // Polled after it was done.
                 State::Done => return Poll::Pending,
             };
-            if let State::Decided(result) = std::mem::replace(&mut self.0, next) {
-                return Poll::Ready(result);
-            }
+            self.0 = next;
         }
     }
 }
@@ -223,10 +245,10 @@ impl fmt::Debug for Trying {
     }
 }
 
-impl fmt::Debug for Entering {
+impl fmt::Debug for Entering<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.0 {
-            State::Decided(_) => "decided",
+            State::Unasked(_) => "unasked",
             State::Waiting(_) => "waiting",
             State::Asking(_) => "asking",
             State::Done => "done",

@@ -22,6 +22,7 @@ use crate::permit::Permit;
 use crate::seal::micros;
 use crate::store::{Command, Gates, Lease, Survey};
 use crate::token::{Secret, Token};
+use entering::lease_of;
 
 /// A named limit on how many may be inside at once, with a line for everybody else.
 ///
@@ -130,8 +131,7 @@ impl Airlock {
         doubt.settle();
         match answer.outcome {
             Outcome::Admitted(grant) => {
-                // A session that was there already goes by another token than this one.
-                let lease = grant.local.map_or(Lease::Token(token), Lease::Local);
+                let lease = lease_of(&entrant, Some(token), &grant)?;
                 Ok(Entered::Admitted(Permit::new(self.clone(), lease, &grant)))
             }
             Outcome::Queued(place) => Ok(Entered::Queued(Ticket { token, place: Place::new(&place) })),
@@ -339,7 +339,7 @@ impl Airlock {
     }
 
     pub(crate) async fn release_lease(&self, lease: &Lease) -> Result<(), Error> {
-        let (resource, key) = address(lease);
+        let (resource, key) = lease.address();
         match self.ask(Command::new(resource, Verb::GiveUp { key, doubt: false })).await?.outcome {
             Outcome::Released => Ok(()),
             _ => Err(LeaseLost { ending: None }.into()),
@@ -351,7 +351,7 @@ impl Airlock {
             Some(ttl) => Some(micros(ttl).ok_or_else(InvalidEntrant::ttl)?),
             None => None,
         };
-        let (resource, key) = address(lease);
+        let (resource, key) = lease.address();
         match self.ask(Command::new(resource, Verb::Renew { key, ttl })).await?.outcome {
             Outcome::Renewed(until) => Ok(until),
             _ => Err(LeaseLost { ending: None }.into()),
@@ -403,13 +403,6 @@ impl Drop for GiveUpOnDrop<'_> {
     }
 }
 
-fn address(lease: &Lease) -> (&str, Key<'static>) {
-    match lease {
-        Lease::Local(local) => ("", Key::Local(*local)),
-        Lease::Token(token) => (token.resource(), Key::Token(token.secret())),
-    }
-}
-
 pub(crate) fn time_of(at: Micros) -> SystemTime {
     UNIX_EPOCH + Duration::from_micros(at)
 }
@@ -418,6 +411,6 @@ const _: () = {
     const fn is_shared<T: Send + Sync + Clone + 'static>() {}
     is_shared::<Airlock>();
     const fn is_sent<T: Send + 'static>() {}
-    is_sent::<Entering>();
+    is_sent::<Entering<'static>>();
     is_sent::<Permit>();
 };

@@ -2,17 +2,17 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::time::Sleep;
 use tracing::{Level, Span, field};
 
 use super::Airlock;
-use super::entering::lease;
+use super::entering::{lease, lease_of};
 use crate::entrant::Entrant;
 use crate::error::{Error, Reason, Refusal, StoreError};
-use crate::gate::{Answer, Key, Outcome, Stay};
+use crate::gate::{Answer, Ending, Grant, Key, OnReentry, Outcome, Stay};
 use crate::permit::Permit;
 use crate::store::{BoxFuture, Command, LazyTurn, Lease, News, Turn};
 use crate::token::Token;
@@ -41,7 +41,10 @@ impl Drop for Stake {
 /// In line.
 pub(super) struct Waiting {
     stake: Stake,
-    turn: Arc<Turn>,
+    /// Where it is told, if it does not ask with a handle.
+    turn: Option<Arc<Turn>>,
+    /// Whom to wake was said with the question: there is nothing to ask before that.
+    fresh: bool,
     timer: Timer,
     span: WaitSpan,
 }
@@ -50,19 +53,22 @@ impl Waiting {
     pub(super) fn new(
         airlock: Airlock,
         lease: Lease,
-        turn: Arc<Turn>,
+        turn: Option<Arc<Turn>>,
         timeout: Option<Duration>,
         position: u64,
+        fresh: bool,
     ) -> Self {
         let span = WaitSpan::new(&airlock);
         span.record(position);
         let stake = Stake { of: Some((airlock, lease)), doubt: false };
-        Waiting { stake, turn, timer: Timer::new(timeout), span }
+        let fresh = fresh && turn.is_none();
+        Waiting { stake, turn, fresh, timer: Timer::new(timeout), span }
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Permit, Error>> {
         let _entered = self.span.0.as_ref().map(|span| span.enter());
-        match self.turn.poll_news(cx) {
+        let news = if std::mem::take(&mut self.fresh) { Poll::Pending } else { self.poll_news(cx) };
+        match news {
             Poll::Ready(News::Granted(grant)) => {
                 let permit = self.stake.take().map(|(airlock, lease)| Permit::new(airlock, lease, &grant));
                 Poll::Ready(permit.ok_or_else(|| Refusal::new(Reason::Spent).into()))
@@ -80,11 +86,36 @@ impl Waiting {
     }
 }
 
+impl Waiting {
+    fn poll_news(&self, cx: &mut Context<'_>) -> Poll<News> {
+        match (&self.turn, &self.stake.of) {
+            (Some(turn), _) => turn.poll_news(cx),
+            (None, Some((airlock, Lease::Local(local)))) => airlock.inner().gates.poll_wait(*local, cx),
+            (None, _) => Poll::Ready(News::Over(Ending::Spent)),
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        // A session that was granted belongs to its identity, which may be inside elsewhere: nobody gives it up by
+        // not looking (G4).
+        let Some((airlock, _)) = &self.stake.of else { return };
+        let mut nobody = Context::from_waker(Waker::noop());
+        if airlock.inner().spec.on_reentry == OnReentry::Share
+            && let Poll::Ready(News::Granted(Grant { shared: true, .. })) = self.poll_news(&mut nobody)
+        {
+            self.stake.take();
+        }
+    }
+}
+
 /// The store has not answered; what it does with the token is unknown.
 pub(super) struct Asking {
     answer: BoxFuture<'static, Result<Answer, StoreError>>,
     stake: Stake,
     turn: Arc<LazyTurn>,
+    entrant: Entrant<'static>,
     timeout: Option<Duration>,
     timer: Timer,
 }
@@ -105,8 +136,8 @@ impl Asking {
     ) -> Self {
         let turn = Arc::new(LazyTurn::default());
         let stake = Stake { of: Some((airlock.clone(), Lease::Token(token.clone()))), doubt: true };
-        let answer = Box::pin(ask(airlock, entrant, token, stay, turn.clone()));
-        Asking { answer, stake, turn, timeout, timer: Timer::new(timeout) }
+        let answer = Box::pin(ask(airlock, entrant.clone(), token, stay, turn.clone()));
+        Asking { answer, stake, turn, entrant, timeout, timer: Timer::new(timeout) }
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Asked> {
@@ -135,13 +166,20 @@ impl Asking {
         };
         match outcome {
             Outcome::Admitted(grant) => {
-                Asked::Decided(lease(Some(token), grant.local).map(|lease| Permit::new(airlock, lease, &grant)))
+                let lease = lease_of(&self.entrant, Some(token), &grant);
+                Asked::Decided(lease.map(|lease| Permit::new(airlock, lease, &grant)))
             }
             Outcome::Queued(place) => match lease(Some(token), place.local) {
                 // The whole wait counts, asking included; the timer goes on.
                 Ok(lease) => {
-                    let mut waiting =
-                        Waiting::new(airlock, lease, self.turn.get().clone(), self.timeout, place.position);
+                    let mut waiting = Waiting::new(
+                        airlock,
+                        lease,
+                        Some(self.turn.get().clone()),
+                        self.timeout,
+                        place.position,
+                        false,
+                    );
                     waiting.timer = std::mem::replace(&mut self.timer, Timer::new(None));
                     Asked::Queued(waiting)
                 }
@@ -165,7 +203,7 @@ async fn ask(
     let Ok(verb) = airlock.enter_verb(&entrant, key, stay) else {
         return Err(StoreError::not_executed("the admission strategy is not stable"));
     };
-    let command = Command { resource: &entrant.resource, verb, turn: Some(&turn) };
+    let command = Command { resource: &entrant.resource, verb, turn: Some(&turn), waker: None };
     airlock.within_timeout(airlock.inner().gates.apply(command)).await
 }
 

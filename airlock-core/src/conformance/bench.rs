@@ -196,7 +196,7 @@ impl Bench {
 
     /// One command of somebody who waits beside the gate.
     pub(super) async fn apply_beside(&self, verb: Verb<'_>, turn: &LazyTurn) -> Answer {
-        let command = Command { resource: ROOM, verb, turn: Some(turn) };
+        let command = Command { resource: ROOM, verb, turn: Some(turn), waker: None };
         soon("an answer", self.gates.apply(command)).await.expect("a store that works")
     }
 }

@@ -185,6 +185,10 @@ pub struct Effect<Id> {
     pub arrival: u64,
     /// When it was let in or offered its place, 0 before.
     pub since: Micros,
+    /// Its handle until then, where the ledger has one.
+    pub local: Option<Local>,
+    /// Whether it waited beside the gate, so that a future has to hear of it.
+    pub awaited: bool,
     /// Its identity, where names are recorded.
     pub identity: Option<Arc<str>>,
 }

@@ -164,7 +164,7 @@ pub enum Whom<'a> {
 
 impl Key<'_> {
     /// Whether an authenticated identity may act on this ticket: only on the lease that it names (G14).
-    pub(super) fn may_act_on(&self, ticket: &Ticket) -> bool {
+    pub(crate) fn may_act_on(&self, ticket: &Ticket) -> bool {
         match self {
             Key::Identity { fence, .. } => *fence == ticket.fence,
             Key::Token(_) | Key::Local(_) => true,

@@ -183,6 +183,8 @@ impl<L: Ledger> Step<'_, L> {
             Record::Names => self.ledger.identity(id),
         };
         let Ticket { fence, arrival, since, .. } = *ticket;
-        self.effects.push(Effect { id, change, fence, arrival, since, identity });
+        let awaited = ticket.attend == Attend::Here && ticket.state == State::Waiting;
+        let local = self.ledger.local(id);
+        self.effects.push(Effect { id, change, fence, arrival, since, local, awaited, identity });
     }
 }

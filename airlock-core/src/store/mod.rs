@@ -9,13 +9,14 @@ mod turn;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 pub use memory::MemoryStore;
 pub use turn::{LazyTurn, News, Turn, Watch};
 
 use crate::error::{ConfigError, StoreError};
-use crate::gate::{Answer, Spec, Verb};
+use crate::gate::{Answer, Ending, Key, Spec, Verb};
 use crate::observer::Observers;
 use crate::token::{Local, Token};
 
@@ -56,6 +57,13 @@ pub trait Gates: Send + Sync + 'static {
         true
     }
 
+    /// For a store that gives handles: what became of a place in line, or who is to be woken when it is known.
+    /// Somebody who entered with [`Stay::Here`](crate::gate::Stay::Here) and without a turn asks here.
+    fn poll_wait(&self, local: Local, cx: &mut Context<'_>) -> Poll<News> {
+        let _ = (local, cx);
+        Poll::Ready(News::Over(Ending::Spent))
+    }
+
     /// The portable token of a lease; with `detach`, the lease is from now on kept by its deadline alone. None
     /// when the lease is known to be over.
     fn token(&self, lease: &Lease, detach: bool) -> Option<Token>;
@@ -78,14 +86,17 @@ pub struct Command<'a> {
     pub resource: &'a str,
     /// What is asked.
     pub verb: Verb<'a>,
-    /// For who waits beside the gate: where to tell it that its turn has come.
+    /// For who waits beside the gate and goes by a token: where to tell it that its turn has come.
     pub turn: Option<&'a LazyTurn>,
+    /// For who waits beside the gate and goes by a handle: whom to wake when it should
+    /// [ask again](Gates::poll_wait), if that is known already.
+    pub waker: Option<&'a Waker>,
 }
 
 impl<'a> Command<'a> {
     /// A command of somebody who does not wait.
     pub fn new(resource: &'a str, verb: Verb<'a>) -> Self {
-        Command { resource, verb, turn: None }
+        Command { resource, verb, turn: None, waker: None }
     }
 }
 
@@ -96,6 +107,26 @@ pub enum Lease {
     Local(Local),
     /// A token.
     Token(Token),
+    /// The session of an identity: its later entries have tokens of their own, which the lease does not know (G4).
+    Session {
+        /// The resource.
+        resource: Arc<str>,
+        /// Whose session.
+        identity: Arc<str>,
+        /// The number of its admission.
+        fence: u64,
+    },
+}
+
+impl Lease {
+    /// The resource, where it is needed, and the key by which a gate knows it.
+    pub fn address(&self) -> (&str, Key<'_>) {
+        match self {
+            Lease::Local(local) => ("", Key::Local(*local)),
+            Lease::Token(token) => (token.resource(), Key::Token(token.secret())),
+            Lease::Session { resource, identity, fence } => (resource, Key::Identity { identity, fence: *fence }),
+        }
+    }
 }
 
 /// Resources in use.

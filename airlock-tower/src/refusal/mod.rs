@@ -27,7 +27,7 @@ use serde::Serialize;
 
 pub(crate) use format::Format;
 
-use crate::layer::Options;
+use crate::layer::Edit;
 use crate::name::NameError;
 
 /// Says what happened, for clients that do not read bodies.
@@ -150,8 +150,7 @@ impl Problem {
     }
 
     /// The whole response, edited as the layer's user wishes.
-    pub(crate) fn respond(&self, options: &Options, format: Format) -> Response<Bytes> {
-        let airlock = options.airlock.name();
+    pub(crate) fn respond(&self, airlock: &str, edit: Option<&Edit>, format: Format) -> Response<Bytes> {
         let (content_type, body) = if format.html {
             ("text/html; charset=utf-8", page::render(self, airlock))
         } else {
@@ -166,7 +165,7 @@ impl Problem {
         if matches!(self.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             headers.insert(RETRY_AFTER, HeaderValue::from(self.retry_after_seconds()));
         }
-        if let Some(edit) = &options.on_refused {
+        if let Some(edit) = edit {
             edit(self, &mut response);
         }
         if format.head {

@@ -106,9 +106,9 @@ impl Table {
         (entry.serial == local.serial && local.serial != 0).then_some(local.slot)
     }
 
-    /// The token of the ticket that a handle names, if it has one.
-    pub fn secret(&self, local: Local) -> Option<Secret> {
-        self.entries[self.slot(local)? as usize].secret
+    /// The token of the ticket that a key names, if it has one.
+    pub fn secret(&self, key: Key<'_>) -> Option<Secret> {
+        self.entries[self.find(&key)? as usize].secret
     }
 
     /// The tickets of waiters and holders, in no order, for checks.

@@ -101,6 +101,16 @@ impl Table {
         head.is_some_and(|weight| self.has_room(spec, weight) || limit > 0 && weight > limit)
     }
 
+    /// What whoever is in that slot was granted.
+    pub(crate) fn grant_of(&self, slot: u32, spec: &Spec) -> Grant {
+        let Entry { ticket, identity, .. } = &self.entries[slot as usize];
+        Grant {
+            until: ticket.deadline,
+            shared: spec.on_reentry == OnReentry::Share && identity.is_some(),
+            ..self.grant(slot, ticket.fence, ticket.since.saturating_sub(ticket.arrival))
+        }
+    }
+
     /// Nothing about this newcomer needs more than numbers, and nothing is due before it.
     #[inline(always)]
     fn is_plain(&self, spec: &Spec, enter: &Enter<'_>, now: Micros) -> bool {

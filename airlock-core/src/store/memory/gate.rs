@@ -1,13 +1,15 @@
 use std::sync::Arc;
+use std::task::{Poll, Waker};
 
 use smallvec::{SmallVec, smallvec};
 
 use crate::clock::AlarmKey;
 use crate::gate::table::Floor;
 use crate::gate::{
-    Answer, Attend, Change, Effects, Ending, Grant, Key, Ledger, Outcome, Spec, State, Stay, Table, Verb,
+    Answer, Attend, Change, Effects, Ending, Enter, Grant, Key, Ledger, Outcome, Spec, State, Stay, Table, Verb,
+    is_idle,
 };
-use crate::store::{Command, LazyTurn, News, Turn, Usage, Watch};
+use crate::store::{Command, News, Turn, Usage, Watch};
 use crate::token::Local;
 
 /// The largest table worth keeping for the next gate, in tickets.
@@ -22,17 +24,24 @@ pub(super) struct Gate {
     /// Who wants to hear of the ticket in a slot.
     ears: Vec<Option<Ear>>,
     listening: usize,
+    /// What became of places whose futures have not asked yet, by the serial numbers of their handles.
+    news: Vec<(u64, Ending)>,
 }
 
 pub(super) enum Ear {
+    /// A future that waits, and will ask.
+    Waker(Waker),
+    /// A future that waits, and is told.
     Turn(Arc<Turn>),
-    Watches(SmallVec<[Arc<Watch>; 1]>),
+    /// Guards that want to know when their lease is lost.
+    Watches(Box<SmallVec<[Arc<Watch>; 1]>>),
 }
 
 /// Somebody who has to be told, once the lock is released.
 pub(super) enum Told {
+    Awake(Waker),
     Turn(Arc<Turn>, News),
-    Lost(SmallVec<[Arc<Watch>; 1]>, Ending),
+    Lost(Box<SmallVec<[Arc<Watch>; 1]>>, Ending),
 }
 
 pub(super) type ToldList = SmallVec<[Told; 1]>;
@@ -40,9 +49,10 @@ pub(super) type ToldList = SmallVec<[Told; 1]>;
 impl Told {
     pub(super) fn tell(self) {
         match self {
+            Told::Awake(waker) => waker.wake(),
             Told::Turn(turn, news) => turn.tell(news),
             Told::Lost(watches, ending) => {
-                for watch in watches {
+                for watch in *watches {
                     watch.lose(Some(ending));
                 }
             }
@@ -50,10 +60,29 @@ impl Told {
     }
 }
 
+impl Ear {
+    /// How whoever listens is told that it is over.
+    pub(super) fn ended(self, ending: Ending) -> Told {
+        match self {
+            Ear::Waker(waker) => Told::Awake(waker),
+            Ear::Turn(turn) => Told::Turn(turn, News::Over(ending)),
+            Ear::Watches(watches) => Told::Lost(watches, ending),
+        }
+    }
+}
+
 impl Gate {
     pub(super) fn new(resource: &str, hash: u64, floor: Floor, home: u64) -> Self {
         let table = Table::starting_at(floor, home);
-        Gate { resource: resource.to_owned(), hash, table, alarm: None, ears: Vec::new(), listening: 0 }
+        Gate {
+            resource: resource.to_owned(),
+            hash,
+            table,
+            alarm: None,
+            ears: Vec::new(),
+            listening: 0,
+            news: Vec::new(),
+        }
     }
 
     /// Makes a gate that was kept the gate of another resource.
@@ -72,8 +101,15 @@ impl Gate {
         self.table.capacity() <= SPARE_CAPACITY && self.ears.capacity() <= SPARE_CAPACITY
     }
 
+    /// Whether somebody wants to hear of what happens to tickets here.
     pub(super) fn has_listeners(&self) -> bool {
-        self.listening > 0
+        self.listening > 0 || self.table.meta().waiting > 0
+    }
+
+    /// Whether there is nothing in it and nothing to tell.
+    #[inline]
+    pub(super) fn is_idle(&self) -> bool {
+        self.news.is_empty() && is_idle(&self.table)
     }
 
     /// Who has to be told what, and from now on listens.
@@ -84,36 +120,74 @@ impl Gate {
         answer: &Answer,
         told: &mut ToldList,
     ) {
+        // A future that gives its own place up does not ask what became of it.
+        let own = matches!(command.verb, Verb::GiveUp { key: Key::Local(_), .. });
         for effect in effects.iter() {
-            let news = match effect.change {
-                Change::Granted(grant) => News::Granted(grant),
-                Change::Ended(ending) => News::Over(ending),
-                Change::Admitted | Change::Queued | Change::Offered | Change::Requeued => continue,
-            };
-            told.extend(match (self.take_ear(effect.id), news) {
-                (Some(Ear::Turn(turn)), news) => Some(Told::Turn(turn, news)),
-                (Some(Ear::Watches(watches)), News::Over(ending)) => Some(Told::Lost(watches, ending)),
-                (Some(Ear::Watches(_)) | None, _) => None,
-            });
+            match effect.change {
+                Change::Granted(grant) => told.extend(self.granted(grant)),
+                Change::Ended(ending) => {
+                    let ear = self.take_ear(effect.id);
+                    if effect.awaited && !own && !matches!(ear, Some(Ear::Turn(_))) {
+                        self.news.extend(effect.local.map(|local| (local.serial, ending)));
+                    }
+                    told.extend(ear.map(|ear| ear.ended(ending)));
+                }
+                Change::Admitted | Change::Queued | Change::Offered | Change::Requeued => {}
+            }
         }
-        let waits_here = matches!(command.verb, Verb::Enter(enter) if enter.stay == Stay::Here);
-        if let (true, Some(turn), Outcome::Queued(place)) = (waits_here, command.turn, &answer.outcome)
+        if let (Verb::Enter(Enter { stay: Stay::Here, .. }), Outcome::Queued(place)) = (&command.verb, &answer.outcome)
             && let Some(local) = place.local
         {
-            self.take_turn(local, turn);
+            self.expect(local, command);
         }
     }
 
-    /// Has this turn told what becomes of a place in line.
+    /// What became of a place, or who is to be woken when it is known.
+    pub(super) fn poll_wait(&mut self, local: Local, spec: &Spec, waker: &Waker) -> Poll<News> {
+        let Some(slot) = self.table.slot(local) else {
+            let ending = self.take_news(local).unwrap_or(Ending::Spent);
+            return Poll::Ready(News::Over(ending));
+        };
+        let ticket = self.table.read(slot);
+        match ticket.state {
+            State::Waiting => {
+                match self.ears.get(slot as usize) {
+                    Some(Some(Ear::Waker(known))) if known.will_wake(waker) => {}
+                    _ => self.put_ear(slot, Ear::Waker(waker.clone())),
+                }
+                Poll::Pending
+            }
+            State::Holding | State::Offered => Poll::Ready(News::Granted(self.table.grant_of(slot, spec))),
+            State::Spent => Poll::Ready(News::Over(ticket.ending)),
+        }
+    }
+
+    /// What became of a place, if nobody has asked yet.
+    pub(super) fn take_news(&mut self, local: Local) -> Option<Ending> {
+        let at = self.news.iter().position(|(serial, _)| *serial == local.serial)?;
+        Some(self.news.swap_remove(at).1)
+    }
+
+    /// Has its future told that a place is over for this reason.
+    pub(super) fn leave_news(&mut self, local: Local, ending: Ending) {
+        self.news.push((local.serial, ending));
+    }
+
+    /// Somebody who waits here has to hear of what becomes of its place.
     #[inline]
-    pub(super) fn take_turn(&mut self, local: Local, turn: &LazyTurn) {
-        self.put_ear(local.slot, Ear::Turn(turn.get().clone()));
+    pub(super) fn expect(&mut self, local: Local, command: &Command<'_>) {
+        if let Some(turn) = command.turn {
+            self.put_ear(local.slot, Ear::Turn(turn.get().clone()));
+        } else if let Some(waker) = command.waker {
+            self.put_ear(local.slot, Ear::Waker(waker.clone()));
+        }
     }
 
     /// Who has to be told that its turn has come.
     #[inline]
     pub(super) fn granted(&mut self, grant: Grant) -> Option<Told> {
         match self.take_ear(grant.local?.slot)? {
+            Ear::Waker(waker) => Some(Told::Awake(waker)),
             Ear::Turn(turn) => Some(Told::Turn(turn, News::Granted(grant))),
             Ear::Watches(_) => None,
         }
@@ -127,11 +201,14 @@ impl Gate {
 
     /// Has `watch` told when the lease is over; false when it is already.
     pub(super) fn listen(&mut self, key: Key<'_>, watch: &Arc<Watch>) -> bool {
-        let found = self.table.find(&key).filter(|slot| self.table.read(*slot).state == State::Holding);
+        let found = self.table.find(&key).filter(|slot| {
+            let ticket = self.table.read(*slot);
+            ticket.state == State::Holding && key.may_act_on(&ticket)
+        });
         let Some(slot) = found else { return false };
         match self.ears.get_mut(slot as usize) {
             Some(Some(Ear::Watches(watches))) => watches.push(watch.clone()),
-            _ => self.put_ear(slot, Ear::Watches(smallvec![watch.clone()])),
+            _ => self.put_ear(slot, Ear::Watches(Box::new(smallvec![watch.clone()]))),
         }
         true
     }

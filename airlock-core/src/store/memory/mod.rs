@@ -18,16 +18,17 @@ use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use rand::Rng as _;
 use tokio::sync::Notify;
 
-use gate::{Ear, Gate, Told, ToldList};
+use gate::{Ear, Gate, ToldList};
 use shard::{Home, Shard};
 
-use super::{BoxFuture, Command, Gates, LazyTurn, Lease, News, Store, Survey, Watch};
+use super::{BoxFuture, Command, Gates, Lease, News, Store, Survey, Watch};
 use crate::clock::{Alarm, Clock, Due, TestClock};
 use crate::error::{ConfigError, StoreError};
 use crate::gate::{self as rules, Answer, Effects, Ending, Enter, Key, Ledger as _, Micros, Record};
@@ -202,8 +203,7 @@ impl MemoryGates {
     #[inline(never)]
     fn enter(&self, mut gates: shard::Guard<'_>, home: Home, command: &Command<'_>, enter: &Enter<'_>) -> Answer {
         let now = self.clock.now();
-        let queued =
-            gates.gate(home.gate).zip(command.turn).and_then(|(gate, turn)| self.queue_quickly(gate, enter, turn, now));
+        let queued = gates.gate(home.gate).and_then(|gate| self.queue_quickly(gate, enter, command, now));
         if let Some(answer) = queued {
             return answer;
         }
@@ -212,9 +212,9 @@ impl MemoryGates {
     }
 
     #[inline(always)]
-    fn queue_quickly(&self, gate: &mut Gate, enter: &Enter<'_>, turn: &LazyTurn, now: Micros) -> Option<Answer> {
+    fn queue_quickly(&self, gate: &mut Gate, enter: &Enter<'_>, command: &Command<'_>, now: Micros) -> Option<Answer> {
         let place = gate.table.queue_quickly(&self.spec, enter, now)?;
-        gate.take_turn(place.local?, turn);
+        gate.expect(place.local?, command);
         Some(done(Outcome::Queued(place)))
     }
 
@@ -239,6 +239,17 @@ impl MemoryGates {
             self.forget_if_idle(&mut gates, home);
         }
         true
+    }
+
+    /// A future that was told nothing yet, and will not ask.
+    fn forget_news(&self, local: Local) -> bool {
+        let home = Home::from(local.home);
+        let mut gates = self.shards[home.shard as usize].lock();
+        let known = gates.gate(home.gate).is_some_and(|gate| gate.take_news(local).is_some());
+        if known {
+            self.forget_if_idle(&mut gates, home);
+        }
+        known
     }
 
     /// Lets in whoever a release made room for.
@@ -333,6 +344,18 @@ impl MemoryGates {
         }
     }
 
+    fn with_gate<T>(&self, at: At<'_>, work: impl FnOnce(&mut Gate) -> T) -> Option<T> {
+        match at {
+            At::Home(home) => self.shards[home.shard as usize].lock().gate(home.gate).map(work),
+            At::Name(resource) => {
+                let hash = self.hasher.hash_one(resource);
+                let mut gates = self.shard_of(hash).lock();
+                let found = gates.find(hash, resource)?;
+                gates.gate(found).map(work)
+            }
+        }
+    }
+
     /// Everybody beside a gate in that state: waiting futures, or guards.
     fn attended(&self, state: State) -> Vec<Local> {
         let mut found = Vec::new();
@@ -349,15 +372,19 @@ impl MemoryGates {
         let mut after = Aftermath::default();
         let mut gates = self.shards[home.shard as usize].lock();
         let ear = match gates.gate(home.gate) {
-            Some(gate) if gate.is_in(local, state) => gate.take_ear(local.slot),
+            Some(gate) if gate.is_in(local, state) => {
+                let ear = gate.take_ear(local.slot);
+                if state == State::Waiting && !matches!(ear, Some(Ear::Turn(_))) {
+                    gate.leave_news(local, Ending::Closed);
+                }
+                ear
+            }
             _ => return false,
         };
         let answer = self.step(&mut gates, home, &command, &mut after);
         drop(gates);
-        match ear {
-            Some(Ear::Turn(turn)) => turn.tell(News::Over(Ending::Closed)),
-            Some(Ear::Watches(watches)) => Told::Lost(watches, Ending::Closed).tell(),
-            None => {}
+        if let Some(ear) = ear {
+            ear.ended(Ending::Closed).tell();
         }
         self.follow_up(&command, &answer, after);
         if answer.more {
@@ -419,8 +446,24 @@ impl Gates for MemoryGates {
         {
             return;
         }
+        if let Lease::Local(local) = lease
+            && self.forget_news(*local)
+        {
+            return;
+        }
         let (at, key) = at(lease);
         self.run(at, &Command::new("", Verb::GiveUp { key, doubt }));
+    }
+
+    fn poll_wait(&self, local: Local, cx: &mut Context<'_>) -> Poll<News> {
+        let home = Home::from(local.home);
+        let mut gates = self.shards[home.shard as usize].lock();
+        let Some(gate) = gates.gate(home.gate) else { return Poll::Ready(News::Over(Ending::Spent)) };
+        let news = gate.poll_wait(local, &self.spec, cx.waker());
+        if matches!(news, Poll::Ready(News::Over(_))) {
+            self.forget_if_idle(&mut gates, home);
+        }
+        news
     }
 
     fn needs_tokens(&self) -> bool {
@@ -429,43 +472,17 @@ impl Gates for MemoryGates {
 
     fn token(&self, lease: &Lease, detach: bool) -> Option<Token> {
         let (at, key) = at(lease);
-        let (resource, secret): (Arc<str>, Secret) = match lease {
-            Lease::Token(token) => (token.resource().into(), token.secret()),
-            Lease::Local(local) => {
-                let home = Home::from(local.home);
-                let mut gates = self.shards[home.shard as usize].lock();
-                (gates.gate(home.gate)?.resource.as_str().into(), Secret::random())
-            }
-        };
-        let answer = self.run(at, &Command::new("", Verb::Adopt { key, secret, detach }));
+        let answer = self.run(at, &Command::new("", Verb::Adopt { key, secret: Secret::random(), detach }));
         if !matches!(answer.outcome, Outcome::Renewed(_)) {
             return None;
         }
-        let secret = match lease {
-            Lease::Token(token) => token.secret(),
-            // A lease that had a token before keeps it.
-            Lease::Local(local) => {
-                let home = Home::from(local.home);
-                self.shards[home.shard as usize].lock().gate(home.gate)?.table.secret(*local)?
-            }
-        };
-        Some(Token::new(resource, secret))
+        // A lease that had a token before keeps it.
+        self.with_gate(at, |gate| Some(Token::new(gate.resource.as_str().into(), gate.table.secret(key)?)))?
     }
 
     fn watch(&self, lease: &Lease, watch: &Arc<Watch>) {
         let (at, key) = at(lease);
-        let listens = match at {
-            At::Home(home) => {
-                let mut gates = self.shards[home.shard as usize].lock();
-                gates.gate(home.gate).is_some_and(|gate| gate.listen(key, watch))
-            }
-            At::Name(resource) => {
-                let hash = self.hasher.hash_one(resource);
-                let mut gates = self.shard_of(hash).lock();
-                let found = gates.find(hash, resource);
-                found.and_then(|at| gates.gate(at)).is_some_and(|gate| gate.listen(key, watch))
-            }
-        };
+        let listens = self.with_gate(at, |gate| gate.listen(key, watch)).unwrap_or(false);
         if !listens {
             watch.lose(None);
         }
@@ -511,10 +528,11 @@ impl Due for MemoryGates {
     }
 }
 
-fn at(lease: &Lease) -> (At<'_>, Key<'static>) {
-    match lease {
-        Lease::Local(local) => (At::Home(local.home.into()), Key::Local(*local)),
-        Lease::Token(token) => (At::Name(token.resource()), Key::Token(token.secret())),
+fn at(lease: &Lease) -> (At<'_>, Key<'_>) {
+    let (resource, key) = lease.address();
+    match key {
+        Key::Local(local) => (At::Home(local.home.into()), key),
+        _ => (At::Name(resource), key),
     }
 }
 

@@ -1,8 +1,8 @@
 use hashbrown::HashTable;
 
 use super::gate::Gate;
+use crate::gate::Micros;
 use crate::gate::table::Floor;
-use crate::gate::{Micros, is_idle};
 use crate::sync::Mutex;
 
 #[cfg(not(shuttle))]
@@ -113,7 +113,7 @@ impl Gates {
     #[inline]
     pub(super) fn remove_if_idle(&mut self, at: u32) -> bool {
         let Some(gate) = self.gate(at) else { return false };
-        if !is_idle(&gate.table) {
+        if !gate.is_idle() {
             return false;
         }
         let (hash, floor, keep) = (gate.hash, gate.table.floor(), gate.is_worth_keeping());

@@ -1,0 +1,80 @@
+//! What only the memory store can get wrong: it keeps gates for reuse, and its permits begin without tokens.
+
+use std::future::IntoFuture as _;
+use std::time::Duration;
+
+use airlock_core::clock::TestClock;
+use airlock_core::store::MemoryStore;
+use airlock_core::{Airlock, Entered, Entrant, Error, Line, OnMissed, OnReentry, Seal, Standing};
+
+fn lock(clock: &TestClock, ttl: Duration) -> Airlock {
+    let store = MemoryStore::with_clock(clock);
+    Airlock::builder("memory").seal(Seal::lock().ttl(ttl)).store(store).build().expect("it is well configured")
+}
+
+/// A permit has one token, however often it is asked for it.
+#[tokio::test]
+async fn every_token_of_a_permit_is_its_token() -> Result<(), Error> {
+    let airlock = lock(&TestClock::new(), Duration::from_secs(30));
+    let permit = airlock.try_enter("room").await?;
+    let first = permit.token()?;
+    assert_eq!(first, permit.token()?);
+    let last = permit.detach()?;
+    assert_eq!(first, last);
+    airlock.release(&last).await
+}
+
+/// The alarm of a gate that vanished is not taken for one of the next gate in its place.
+#[tokio::test]
+async fn a_gate_kept_for_reuse_forgets_its_alarm() -> Result<(), Error> {
+    let ttl = Duration::from_secs(30);
+    let clock = TestClock::new();
+    let airlock = lock(&clock, ttl);
+    let token = airlock.try_enter("room").await?.detach()?;
+    airlock.release(&token).await?;
+
+    clock.advance(Duration::from_secs(1));
+    let _forgotten = airlock.try_enter("room").await?.detach()?;
+    let waits = airlock.acquire("room").timeout(Duration::from_secs(5));
+    let waits = tokio::spawn(waits.into_future());
+    tokio::task::yield_now().await;
+    // Nobody asks: only the alarm can notice that the lease is over.
+    clock.advance(ttl);
+    let permit = waits.await.expect("no panic")?;
+    assert!(permit.is_lost().is_none());
+    Ok(())
+}
+
+/// Each offer has a nonce of its own, also one made again to whoever missed the last.
+#[tokio::test]
+async fn no_nonce_is_used_twice() -> Result<(), Error> {
+    let clock = TestClock::new();
+    let line = Line::new().presence(Duration::from_secs(90)).claim_window(Duration::from_secs(60));
+    let airlock = Airlock::builder("memory")
+        .seal(Seal::lock())
+        .line(line.on_missed(OnMissed::Requeue))
+        .store(MemoryStore::with_clock(&clock))
+        .build()
+        .expect("it is well configured");
+    let permit = airlock.try_enter("room").await?;
+    let Entered::Queued(ticket) = airlock.enter("room").await? else { panic!("there is no room") };
+    drop(permit);
+    let mut nonces = Vec::new();
+    for _ in 0..4 {
+        let Standing::Offered(offer) = airlock.poll(&ticket.token).await? else { panic!("nobody else is there") };
+        assert!(!nonces.contains(&offer.nonce), "{nonces:?}");
+        nonces.push(offer.nonce);
+        clock.advance(Duration::from_secs(60));
+    }
+    Ok(())
+}
+
+/// A session is nobody's guard: a shutdown neither waits for it nor ends it.
+#[tokio::test]
+async fn a_shutdown_leaves_sessions_alone() -> Result<(), Error> {
+    let airlock =
+        Airlock::builder("memory").seal(Seal::lock()).on_reentry(OnReentry::Share).build().expect("well configured");
+    drop(airlock.try_enter(Entrant::new("room").identity("ada")).await?);
+    assert_eq!(airlock.shutdown(Duration::from_millis(20)).await?, 0);
+    Ok(())
+}
