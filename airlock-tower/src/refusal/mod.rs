@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use airlock_core::{Error, LeaseLost, Reason};
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
@@ -169,7 +169,9 @@ impl Problem {
             edit(self, &mut response);
         }
         if format.head {
-            *response.body_mut() = Bytes::new();
+            // The length is that of what a GET would have got (RFC 9110, 8.6).
+            let length = std::mem::take(response.body_mut()).len();
+            response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
         response
     }

@@ -88,9 +88,12 @@ async fn the_page_does_not_repeat_a_name() {
 async fn headers_only_for_head() {
     for accept in [&[][..], &[BROWSER]] {
         let get = refused(&full(), Method::GET, accept).await;
-        let head = refused(&full(), Method::HEAD, accept).await;
+        let mut head = refused(&full(), Method::HEAD, accept).await;
         assert!(head.body.is_empty());
         assert_eq!(head.status, get.status);
+        // The length is that of the body which a GET gets.
+        let length = head.headers.remove("content-length").expect("a length");
+        assert_eq!(length, get.body.len().to_string());
         assert_eq!(head.headers, get.headers);
     }
     // Whatever somebody puts into the body.
