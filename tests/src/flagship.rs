@@ -56,7 +56,14 @@ impl Flagship {
 
     /// Runs it to its end, for what ends by itself.
     pub fn run(options: &[&str]) -> Output {
-        Command::new(program()).args(options).stdin(Stdio::null()).output().expect("the flagship starts")
+        let mut command = Command::new(program());
+        command.args(options).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the flagship starts");
+        if end_of(&mut child).is_none() {
+            let _ = child.kill();
+            panic!("it does not end with {options:?}");
+        }
+        child.wait_with_output().expect("it has ended")
     }
 
     /// Waits until its log has that many events of this kind, such as `queued`.
@@ -83,14 +90,7 @@ impl Flagship {
 
     /// Waits for its end.
     pub fn wait(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().expect("its parent may ask") {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "it does not end: {:#?}", self.log());
-            thread::sleep(Duration::from_millis(5));
-        }
+        end_of(&mut self.child).unwrap_or_else(|| panic!("it does not end: {:#?}", self.log()))
     }
 
     /// Where it listens.
@@ -125,6 +125,18 @@ impl Log {
             self.more.notify_all();
         }
     }
+}
+
+/// How it ended, unless it does not.
+fn end_of(child: &mut Child) -> Option<ExitStatus> {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().expect("its parent may ask") {
+            return Some(status);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    None
 }
 
 /// The program, built once for each process of tests.
