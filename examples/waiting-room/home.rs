@@ -6,8 +6,9 @@ use axum::response::Html;
 
 use crate::options::Options;
 
-pub(crate) async fn page() -> Html<&'static str> {
-    Html(include_str!("home.html"))
+/// The front page, with commands that work as they stand.
+pub(crate) fn page(address: SocketAddr) -> Html<String> {
+    Html(include_str!("home.html").replace("ADDRESS", &address.to_string()))
 }
 
 /// Prints commands that work as they stand.

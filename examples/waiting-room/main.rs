@@ -6,6 +6,7 @@ mod home;
 mod options;
 mod work;
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -74,7 +75,7 @@ impl Airlocks {
         Ok(Airlocks { imports, shared: shared.build()? })
     }
 
-    fn router(&self, wait: Duration) -> Router {
+    fn router(&self, wait: Duration, address: SocketAddr) -> Router {
         let per_tenant = AirlockLayer::new(self.imports.clone()).resource(by_header("x-tenant")).wait(wait);
         let for_all = AirlockLayer::new(self.shared.clone())
             .identity(by_header("x-user"))
@@ -88,7 +89,7 @@ impl Airlocks {
             .route("/shared", post(work::import).route_layer(for_all).route_layer(checked.clone()))
             .route("/stream", get(work::stream).route_layer(per_tenant).route_layer(checked))
             .route("/healthz", get(|| async { "ok\n" }))
-            .route("/", get(home::page))
+            .route("/", get(move || async move { home::page(address) }))
             .fallback(|| async { (StatusCode::NOT_FOUND, "There is nothing here. GET / says what there is.\n") })
     }
 
@@ -106,10 +107,12 @@ async fn serve(options: &Options, airlocks: &Airlocks) -> std::io::Result<()> {
     let listener = TcpListener::bind(options.listen).await?;
     // Before anybody is told that there is a server that could be stopped.
     let mut signals = Signals::listen()?;
-    home::print_hints(listener.local_addr()?, options);
+    let address = listener.local_addr()?;
+    home::print_hints(address, options);
     let (stopping, stopped) = tokio::sync::watch::channel(false);
     let mut signalled = stopped.clone();
-    let server = axum::serve(listener, airlocks.router(options.wait)).with_graceful_shutdown(async move {
+    let router = airlocks.router(options.wait, address);
+    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
         // Fails only when the sender is gone, which is a reason to stop as well.
         let _ = signalled.wait_for(|stop| *stop).await;
     });

@@ -36,9 +36,10 @@ impl IntoFuture for TryEnter<'_> {
     type Output = Result<Permit, Error>;
     type IntoFuture = Trying;
 
-    #[inline]
+    #[inline(always)]
     fn into_future(self) -> Trying {
-        Trying(match self.start() {
+        // Not by `start`: inside one function, nothing large is made just to be looked at.
+        Trying(match start(self.airlock, &self.entrant, Stay::No, None, None) {
             Started::Decided(result) => TryState::Decided(result),
             Started::Pending(entering) => TryState::Pending(Box::new(entering)),
         })
@@ -227,7 +228,7 @@ impl Future for Entering<'_> {
 impl Future for Trying {
     type Output = Result<Permit, Error>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let TryState::Pending(entering) = &mut self.0 {
             return Pin::new(&mut **entering).poll(cx);

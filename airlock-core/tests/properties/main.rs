@@ -44,7 +44,9 @@ fn check(kind: Kind, commands: u64, per_world: u64, particular: &[&str]) {
     let mut coverage = Coverage::default();
     let (mut done, mut worlds) = (0, 0u64);
     let started = std::time::Instant::now();
-    while done < random::scaled(commands) {
+    let enough = random::scaled(commands);
+    // What is rare may take a little longer to happen.
+    while done < enough || done < 10 * enough && !coverage.missing(particular).is_empty() {
         let mut world = World::new(seeds.bits(), kind);
         if let Err(problem) = world.run(per_world, &mut coverage) {
             panic!("AIRLOCK_SEED={seed}, world {worlds}, command {}: {problem}", world.commands);

@@ -148,14 +148,14 @@ impl Table {
     }
 
     #[inline(always)]
-    fn went_in(&mut self, ticket: &Ticket, slot: u32) {
+    fn went_in(&mut self, fence: u64, slot: u32) {
         self.inside_count += 1;
         if self.inside.len() >= 2 * self.inside_count as usize + 16 {
             let mut inside = std::mem::take(&mut self.inside);
             inside.retain(|&(fence, slot)| self.is_inside(fence, slot));
             self.inside = inside;
         }
-        self.inside.push_back((ticket.fence, slot));
+        self.inside.push_back((fence, slot));
     }
 
     /// Called once the entry no longer says that it is inside.
@@ -238,7 +238,7 @@ impl Ledger for Table {
         if ticket.state == State::Waiting {
             self.line.insert(LineOrder::from(&ticket), slot);
         } else if ticket.state.takes_room() {
-            self.went_in(&ticket, slot);
+            self.went_in(ticket.fence, slot);
         }
         self.set_deadline(slot, None, Some(&ticket));
         if let Some(secret) = secret {
@@ -261,7 +261,7 @@ impl Ledger for Table {
             self.line.insert(is, id);
         }
         match (old.state.takes_room(), ticket.state.takes_room()) {
-            (false, true) => self.went_in(&ticket, id),
+            (false, true) => self.went_in(ticket.fence, id),
             (true, false) => self.went_out(),
             _ => {}
         }

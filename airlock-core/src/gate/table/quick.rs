@@ -19,9 +19,8 @@ impl Table {
         }
         let (arrival, fence) = (self.meta.next_arrival(now), self.meta.next_fence(now));
         self.meta.held += u64::from(enter.weight);
-        let ticket = Ticket { state: State::Holding, fence, since: now, ..anonymous(enter, arrival) };
-        let slot = self.add_anonymous(ticket);
-        self.went_in(&ticket, slot);
+        let slot = self.add_anonymous(anonymous(enter, State::Holding, arrival, fence, now));
+        self.went_in(fence, slot);
         Some(self.grant(slot, fence, 0))
     }
 
@@ -35,7 +34,7 @@ impl Table {
             return None;
         }
         let arrival = now.max(self.meta.arrival + 1);
-        let ticket = Ticket { present_until: NEVER, ..anonymous(enter, arrival) };
+        let ticket = anonymous(enter, State::Waiting, arrival, 0, 0);
         match self.line.nth(0).map(|head| self.entries[head as usize].ticket) {
             // Whoever is next has to go in, or be refused, first.
             Some(_) if self.has_promotion(spec) => return None,
@@ -87,7 +86,7 @@ impl Table {
         let held = Ticket { state: State::Holding, deadline: NEVER, fence, since: now, ..waiting };
         self.entries[slot as usize].ticket = held;
         self.line.remove(LineOrder::from(&waiting), slot);
-        self.went_in(&held, slot);
+        self.went_in(fence, slot);
         self.meta.held += u64::from(held.weight);
         self.meta.left_line(now);
         Some(self.grant(slot, fence, now.saturating_sub(held.arrival)))
@@ -143,19 +142,19 @@ impl Table {
 
 /// The ticket of a newcomer beside the gate.
 #[inline(always)]
-fn anonymous(enter: &Enter<'_>, arrival: u64) -> Ticket {
+fn anonymous(enter: &Enter<'_>, state: State, arrival: u64, fence: u64, since: Micros) -> Ticket {
     Ticket {
-        state: State::Waiting,
+        state,
         attend: Attend::Here,
         weight: enter.weight,
         group: None,
         score: enter.score,
         per_second: enter.per_second,
         arrival,
-        fence: 0,
+        fence,
         deadline: NEVER,
-        present_until: 0,
-        since: 0,
+        present_until: if state == State::Waiting { NEVER } else { 0 },
+        since,
         nonce: 0,
         ending: Ending::default(),
     }
