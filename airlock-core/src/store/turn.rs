@@ -55,16 +55,14 @@ impl Turn {
 
     /// The news, as soon as there is any.
     pub fn poll_news(&self, cx: &mut Context<'_>) -> Poll<News> {
-        match &mut *self.0.lock() {
-            State::Told(news) => Poll::Ready(*news),
-            State::Waiting(waker) => {
-                match waker {
-                    Some(waker) if waker.will_wake(cx.waker()) => {}
-                    _ => *waker = Some(cx.waker().clone()),
-                }
-                Poll::Pending
-            }
-        }
+        let (poll, old) = match &mut *self.0.lock() {
+            State::Told(news) => (Poll::Ready(*news), None),
+            State::Waiting(Some(waker)) if waker.will_wake(cx.waker()) => (Poll::Pending, None),
+            State::Waiting(waker) => (Poll::Pending, waker.replace(cx.waker().clone())),
+        };
+        // Outside the lock: a waker's drop may run anything.
+        drop(old);
+        poll
     }
 }
 

@@ -40,6 +40,8 @@ pub(super) enum Ear {
 /// Somebody who has to be told, once the lock is released.
 pub(super) enum Told {
     Awake(Waker),
+    /// Nobody: it is only not dropped under the lock, for a waker's drop may run anything.
+    Nobody(Ear),
     Turn(Arc<Turn>, News),
     Lost(Box<SmallVec<[Arc<Watch>; 1]>>, Ending),
 }
@@ -50,6 +52,7 @@ impl Told {
     pub(super) fn tell(self) {
         match self {
             Told::Awake(waker) => waker.wake(),
+            Told::Nobody(ear) => drop(ear),
             Told::Turn(turn, news) => turn.tell(news),
             Told::Lost(watches, ending) => {
                 for watch in *watches {
@@ -130,7 +133,9 @@ impl Gate {
                     if effect.awaited && !own && !matches!(ear, Some(Ear::Turn(_))) {
                         self.news.extend(effect.local.map(|local| (local.serial, ending)));
                     }
-                    told.extend(ear.map(|ear| ear.ended(ending)));
+                    told.extend(
+                        ear.map(|ear| if own && effect.awaited { Told::Nobody(ear) } else { ear.ended(ending) }),
+                    );
                 }
                 Change::Admitted | Change::Queued | Change::Offered | Change::Requeued => {}
             }
@@ -142,8 +147,9 @@ impl Gate {
         }
     }
 
-    /// What became of a place, or who is to be woken when it is known.
-    pub(super) fn poll_wait(&mut self, local: Local, spec: &Spec, waker: &Waker) -> Poll<News> {
+    /// What became of a place, or who is to be woken when it is known. An ear that comes back is to be dropped outside
+    /// the lock.
+    pub(super) fn poll_wait(&mut self, local: Local, spec: &Spec, waker: &Waker, old: &mut Option<Ear>) -> Poll<News> {
         let Some(slot) = self.table.slot(local) else {
             let ending = self.take_news(local).unwrap_or(Ending::Spent);
             return Poll::Ready(News::Over(ending));
@@ -153,7 +159,10 @@ impl Gate {
             State::Waiting => {
                 match self.ears.get(slot as usize) {
                     Some(Some(Ear::Waker(known))) if known.will_wake(waker) => {}
-                    _ => self.put_ear(slot, Ear::Waker(waker.clone())),
+                    _ => {
+                        *old = self.take_ear(slot);
+                        self.put_ear(slot, Ear::Waker(waker.clone()));
+                    }
                 }
                 Poll::Pending
             }

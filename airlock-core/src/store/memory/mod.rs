@@ -457,9 +457,11 @@ impl Gates for MemoryGates {
 
     fn poll_wait(&self, local: Local, cx: &mut Context<'_>) -> Poll<News> {
         let home = Home::from(local.home);
+        // Declared before the guard, and so dropped after it.
+        let mut old = None;
         let mut gates = self.shards[home.shard as usize].lock();
         let Some(gate) = gates.gate(home.gate) else { return Poll::Ready(News::Over(Ending::Spent)) };
-        let news = gate.poll_wait(local, &self.spec, cx.waker());
+        let news = gate.poll_wait(local, &self.spec, cx.waker(), &mut old);
         if matches!(news, Poll::Ready(News::Over(_))) {
             self.forget_if_idle(&mut gates, home);
         }

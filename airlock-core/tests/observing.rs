@@ -1,0 +1,119 @@
+//! Observers hear of everything, by name; logs hear of everything, without names; neither gets in the way.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use airlock_core::gate::Denial;
+use airlock_core::observer::{Event, EventKind};
+use airlock_core::{Airlock, Ending, Entered, Entrant, Error, Seal, Standing, Whom};
+
+const ROOM: &str = "tenant-of-somebody";
+const ADA: &str = "ada-of-somebody";
+
+/// Goes through most of what can happen, and answers the texts of all tokens that there were.
+async fn a_day(airlock: &Airlock) -> Result<Vec<String>, Error> {
+    let permit = airlock.try_enter(Entrant::new(ROOM).identity(ADA)).await?;
+    assert!(airlock.try_enter(ROOM).await.is_err());
+    let Entered::Queued(first) = airlock.enter(Entrant::new(ROOM).identity("bob")).await? else { panic!("no room") };
+    let Entered::Queued(second) = airlock.enter(ROOM).await? else { panic!("no room") };
+    airlock.leave(&second.token).await?;
+    let mut texts = vec![permit.token()?.expose(), first.token.expose(), second.token.expose()];
+    permit.release().await?;
+    let Standing::Offered(offer) = airlock.poll(&first.token).await? else { panic!("it is its turn") };
+    let claimed = airlock.claim(&first.token, offer.nonce).await?;
+    texts.push(format!("{:?}", offer.nonce));
+    airlock.resize(ROOM, Some(2)).await?;
+    airlock.evict(ROOM, Whom::Identity("bob")).await?;
+    airlock.resize(ROOM, None).await?;
+    for shown in [format!("{claimed:?}"), format!("{first:?}"), format!("{airlock:?}"), format!("{:?}", first.token)] {
+        assert!(texts[..3].iter().all(|text| !shown.contains(&text[4..36])), "{shown} shows a token");
+    }
+    Ok(texts)
+}
+
+#[tokio::test]
+async fn observers_hear_of_every_transition_by_name() -> Result<(), Error> {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let notes = seen.clone();
+    let airlock = Airlock::builder("doors")
+        .seal(Seal::lock())
+        .observer(move |event: &Event<'_>| {
+            assert_eq!((event.airlock, event.resource), ("doors", ROOM));
+            notes.lock().unwrap().push((event.kind, event.identity.map(str::to_owned), event.fence.is_some()));
+        })
+        .build()
+        .expect("a valid configuration");
+    a_day(&airlock).await?;
+    let (ada, bob) = (Some(ADA.to_owned()), Some("bob".to_owned()));
+    let expected = vec![
+        (EventKind::Admitted, ada.clone(), true),
+        (EventKind::Refused(Denial::Full), None, false),
+        (EventKind::Queued, bob.clone(), false),
+        (EventKind::Queued, None, false),
+        (EventKind::Ended(Ending::Left), None, false),
+        (EventKind::Ended(Ending::Released), ada, true),
+        (EventKind::Offered, bob.clone(), true),
+        (EventKind::Admitted, bob.clone(), true),
+        (EventKind::Resized(Some(2)), None, false),
+        (EventKind::Ended(Ending::Evicted), bob, true),
+        (EventKind::Resized(None), None, false),
+    ];
+    assert_eq!(*seen.lock().unwrap(), expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_observer_that_panics_changes_nothing() -> Result<(), Error> {
+    let airlock = Airlock::builder("doors")
+        .seal(Seal::lock())
+        .observer(|_: &Event<'_>| panic!("an observer"))
+        .build()
+        .expect("a valid configuration");
+    a_day(&airlock).await?;
+    assert_eq!(airlock.survey(0, 1).await?.total, 0);
+    Ok(())
+}
+
+/// What is logged, as text.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn logs_have_the_documented_fields_and_nobodys_name() -> Result<(), Error> {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .finish();
+    // For this thread, which is all that a current-thread runtime has.
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let airlock = Airlock::builder("doors").seal(Seal::lock()).build().expect("a valid configuration");
+    let texts = a_day(&airlock).await?;
+    let waiting = airlock.acquire(Entrant::new(ROOM).identity("cleo")).await?;
+    drop(waiting);
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).expect("text");
+    for event in ["admitted", "refused", "queued", "left", "released", "offered", "resized", "evicted"] {
+        assert!(log.contains(&format!("event=\"{event}\"")), "no {event} in\n{log}");
+    }
+    for field in ["airlock=\"doors\"", "fence=", "waited_us=", "held_us="] {
+        assert!(log.contains(field), "no {field} in\n{log}");
+    }
+    for name in [ROOM, ADA, "bob", "cleo"].into_iter().chain(texts.iter().map(|text| text.as_str())) {
+        assert!(!log.contains(name), "{name} in\n{log}");
+    }
+    Ok(())
+}
