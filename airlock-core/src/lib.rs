@@ -2,7 +2,7 @@
 //!
 //! An [`Airlock`] guards resources, strings such as `tenant:acme:imports`, each with a gate of its own. A
 //! [`Seal`] says how many may be inside, an [admission strategy](admission) who of those who wait is next, a
-//! [store](store) where that is decided. Swap one piece, get a different system.
+//! [`store`] where that is decided. Swap one piece, get a different system.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]

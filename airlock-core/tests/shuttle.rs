@@ -130,7 +130,7 @@ impl Scene {
 }
 
 /// A future that was polled once, or what it came to.
-fn poll_once(future: &mut Entering) -> Poll<Result<Permit, Error>> {
+fn poll_once(future: &mut Entering<'_>) -> Poll<Result<Permit, Error>> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 

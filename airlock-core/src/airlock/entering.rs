@@ -61,7 +61,7 @@ impl<'a> Acquire<'a> {
     }
 
     /// How long to wait at most, on the clock of the tokio runtime; then it is
-    /// [timed out](Reason::TimedOut). Needs a runtime with time enabled.
+    /// [timed out](crate::Reason::TimedOut). Needs a runtime with time enabled.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
