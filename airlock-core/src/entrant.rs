@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 
 use crate::error::InvalidEntrant;
+use crate::gate::Spec;
 use crate::name::{self, What};
 
 /// Who asks to be let in, and to what.
@@ -77,7 +78,7 @@ impl<'a> Entrant<'a> {
     }
 
     /// Refuses what no store shall see (G8, G22).
-    pub(crate) fn check(&self, limit: u32) -> Result<(), InvalidEntrant> {
+    pub(crate) fn check(&self, spec: &Spec) -> Result<(), InvalidEntrant> {
         name::check(What::Resource, &self.resource)?;
         if let Some(identity) = &self.identity {
             name::check(What::Identity, identity)?;
@@ -89,8 +90,13 @@ impl<'a> Entrant<'a> {
             return Err(InvalidEntrant::weightless());
         }
         // Limit 0 is hold: everybody waits for a higher one.
-        if limit > 0 && self.weight > limit {
-            return Err(InvalidEntrant::too_heavy(self.weight, limit));
+        if spec.limit > 0 && self.weight > spec.limit {
+            return Err(InvalidEntrant::too_heavy(self.weight, spec.limit));
+        }
+        if let Some(rate) = spec.rate
+            && self.weight > rate.burst
+        {
+            return Err(InvalidEntrant::too_much(self.weight, rate.burst));
         }
         Ok(())
     }

@@ -31,9 +31,10 @@ impl Error {
 
     /// Whether somebody else has the room: asking again later makes sense, and nothing is broken.
     pub fn is_busy(&self) -> bool {
-        use Reason::{Duplicate, Full, GroupLineFull, LineFull, TimedOut};
-        self.refusal()
-            .is_some_and(|refusal| matches!(refusal.reason, Full | TimedOut | LineFull | GroupLineFull | Duplicate))
+        use Reason::{Duplicate, Full, GroupLineFull, Limited, LineFull, TimedOut};
+        self.refusal().is_some_and(|refusal| {
+            matches!(refusal.reason, Full | Limited | TimedOut | LineFull | GroupLineFull | Duplicate)
+        })
     }
 }
 
@@ -126,6 +127,8 @@ impl fmt::Display for Refusal {
 pub enum Reason {
     /// There is no room, and the caller did not want to wait, or nobody can.
     Full,
+    /// The rate is spent, or the cool-down is not over.
+    Limited,
     /// The caller waited as long as it wanted to.
     TimedOut,
     /// The line is full.
@@ -154,6 +157,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Reason::Full => "there is no room",
+            Reason::Limited => "the rate is spent",
             Reason::TimedOut => "there was no room in time",
             Reason::LineFull => "the line is full",
             Reason::GroupLineFull => "this group's part of the line is full",
@@ -173,6 +177,7 @@ impl From<Denial> for Reason {
     fn from(denial: Denial) -> Self {
         match denial {
             Denial::Full => Reason::Full,
+            Denial::Limited => Reason::Limited,
             Denial::LineFull => Reason::LineFull,
             Denial::GroupLineFull => Reason::GroupLineFull,
             Denial::Duplicate => Reason::Duplicate,
@@ -204,6 +209,7 @@ enum Wrong {
     Name(InvalidName),
     Weightless,
     TooHeavy { weight: u32, limit: u32 },
+    TooMuch { weight: u32, burst: u32 },
     Score,
     Ttl,
 }
@@ -215,6 +221,10 @@ impl InvalidEntrant {
 
     pub(crate) fn too_heavy(weight: u32, limit: u32) -> Self {
         InvalidEntrant(Box::new(Wrong::TooHeavy { weight, limit }))
+    }
+
+    pub(crate) fn too_much(weight: u32, burst: u32) -> Self {
+        InvalidEntrant(Box::new(Wrong::TooMuch { weight, burst }))
     }
 
     pub(crate) fn score() -> Self {
@@ -239,6 +249,9 @@ impl fmt::Display for InvalidEntrant {
             Wrong::Weightless => f.write_str("the weight is 0; it must be at least 1"),
             Wrong::TooHeavy { weight, limit } => {
                 write!(f, "the weight is {weight}, but the limit is {limit}: it could never enter")
+            }
+            Wrong::TooMuch { weight, burst } => {
+                write!(f, "the weight is {weight}, but the rate lets at most {burst} in at once: it could never enter")
             }
             Wrong::Score => f.write_str("the admission strategy gave a score that is not finite"),
             Wrong::Ttl => f.write_str("a lease must last at least 1 µs and at most 365 days"),

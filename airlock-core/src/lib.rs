@@ -64,6 +64,7 @@ mod line;
 pub mod name;
 pub mod observer;
 mod permit;
+mod rate;
 mod seal;
 pub mod store;
 mod sync;
@@ -79,5 +80,6 @@ pub use error::{ConfigError, Error, InvalidEntrant, LeaseLost, Reason, Refusal, 
 pub use gate::{Ending, Inspection, OnMissed, OnReentry, Whom};
 pub use line::Line;
 pub use permit::Permit;
+pub use rate::Rate;
 pub use seal::Seal;
 pub use token::{InvalidToken, Local, Secret, Token};

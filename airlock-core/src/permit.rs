@@ -27,19 +27,23 @@ pub(crate) struct Held {
     /// In microseconds.
     waited: u64,
     watch: OnceLock<Arc<Watch>>,
+    /// Whether there ever was a lease: a rate's admission, or one without asking, has none.
+    leased: bool,
 }
 
 impl Permit {
     pub(crate) fn new(airlock: Airlock, lease: Lease, grant: &Grant) -> Self {
         Permit(Arc::new(Held {
             airlock,
-            lease: Some(lease),
+            lease: grant.leased.then_some(lease),
             fence: grant.fence,
             floor: grant.floor,
             until: grant.until,
             shared: grant.shared,
             waited: grant.waited,
-            watch: OnceLock::new(),
+            // What is no lease is never lost.
+            watch: if grant.leased { OnceLock::new() } else { OnceLock::from(Arc::default()) },
+            leased: grant.leased,
         }))
     }
 
@@ -55,6 +59,7 @@ impl Permit {
             shared: false,
             waited: 0,
             watch: OnceLock::from(Arc::default()),
+            leased: false,
         }))
     }
 
@@ -138,7 +143,7 @@ impl Permit {
     ///
     /// Dropping the future releases the place as well.
     pub async fn release(self) -> Result<(), Error> {
-        let Some(lease) = &self.0.lease else { return Err(LeaseLost { ending: None }.into()) };
+        let Some(lease) = &self.0.lease else { return self.without_lease() };
         let released = self.0.airlock.release_lease(lease).await;
         if !matches!(released, Err(Error::Unavailable(_))) {
             self.disarm();
@@ -177,8 +182,13 @@ impl Permit {
     async fn renew_by(&self, ttl: Option<Duration>) -> Result<(), Error> {
         match &self.0.lease {
             Some(lease) => self.0.airlock.renew_lease(lease, ttl).await.map(|_| ()),
-            None => Err(LeaseLost { ending: None }.into()),
+            None => self.without_lease(),
         }
+    }
+
+    /// There is nothing to renew or release, which is as it should be where there never was a lease.
+    fn without_lease(&self) -> Result<(), Error> {
+        if self.0.leased { Err(LeaseLost { ending: None }.into()) } else { Ok(()) }
     }
 }
 

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use crate::error::ConfigError;
-use crate::gate::{Micros, NEVER};
+use crate::gate::{Micros, NEVER, RateSpec};
+use crate::rate::Rate;
 
 /// How capacity is enforced.
 ///
@@ -9,6 +10,9 @@ use crate::gate::{Micros, NEVER};
 /// |---|---|
 /// | [`Seal::lock()`] | one at a time |
 /// | [`Seal::semaphore(n)`](Seal::semaphore) | at most `n` at a time; heavy work may count for more than one |
+/// | [`Seal::rate(r)`](Seal::rate) | at most so many in a time, however long each takes |
+/// | [`Seal::cooldown(d)`](Seal::cooldown) | at most one in that time: "send the code again" |
+/// | `Seal::semaphore(3).with_rate(…)` | both: three at once, and fifty a minute |
 ///
 /// A permit is a lease: it lasts for the seal's [`ttl`](Seal::ttl) unless it is renewed, and a held permit renews
 /// itself, for at most [`max_hold`](Seal::max_hold). In memory a guard's permit cannot be forgotten by a crash,
@@ -16,14 +20,17 @@ use crate::gate::{Micros, NEVER};
 ///
 /// ```
 /// use std::time::Duration;
-/// use airlock_core::Seal;
+/// use airlock_core::{Rate, Seal};
 ///
+/// let shield = Seal::semaphore(3).with_rate(Rate::per_minute(50));
 /// let seal = Seal::semaphore(3).ttl(Duration::from_secs(60)).max_hold(Duration::from_secs(3600));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Seal {
-    limit: u32,
+    /// None where only a rate limits.
+    limit: Option<u32>,
+    rate: Option<Rate>,
     ttl: Duration,
     max_hold: Option<Duration>,
 }
@@ -39,7 +46,29 @@ impl Seal {
 
     /// A weight of at most `limit` at a time. 0 lets nobody in: everyone waits until an operator raises it.
     pub fn semaphore(limit: u32) -> Self {
-        Seal { limit, ttl: Duration::from_secs(30), max_hold: None }
+        Seal::new(Some(limit), None)
+    }
+
+    /// At most so many in a time. Whoever is let in holds nothing: its permit can be dropped at any time and gives
+    /// nothing back, is not renewed and is never lost.
+    pub fn rate(rate: Rate) -> Self {
+        Seal::new(None, Some(rate))
+    }
+
+    /// At most one in that time, counted from its admission: 1 µs to 365 days. A rate of one.
+    pub fn cooldown(every: Duration) -> Self {
+        Seal::rate(Rate::new(1, every))
+    }
+
+    fn new(limit: Option<u32>, rate: Option<Rate>) -> Self {
+        Seal { limit, rate, ttl: Duration::from_secs(30), max_hold: None }
+    }
+
+    /// Besides, at most so many in a time. Both or neither: who finds no room uses nothing of the rate up. What the
+    /// rate has given it never gets back, however early the permit is released.
+    pub fn with_rate(mut self, rate: Rate) -> Self {
+        self.rate = Some(rate);
+        self
     }
 
     /// How long a lease lasts without renewal: 30 s by default, 1 µs to 365 days.
@@ -55,7 +84,16 @@ impl Seal {
     }
 
     pub(crate) fn limit(&self) -> u32 {
-        self.limit
+        self.limit.unwrap_or(u32::MAX)
+    }
+
+    /// Whether who is admitted holds something.
+    pub(crate) fn is_leased(&self) -> bool {
+        self.limit.is_some()
+    }
+
+    pub(crate) fn checked_rate(&self) -> Result<Option<RateSpec>, ConfigError> {
+        self.rate.map(|rate| rate.checked()).transpose()
     }
 
     pub(crate) fn checked_ttl(&self) -> Result<Micros, ConfigError> {

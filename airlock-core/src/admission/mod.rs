@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`Fifo`] | first come, first served: the default |
 //! | [`Priority`] | some go first; with aging, so that the others still get in |
+//! | [`Lottery`] | it should make no sense to come early or to push |
+//! | [`AgingLottery`] | the same, but waiting should count for something |
 //! | [`Opportunistic`] | nobody should wait: whoever finds room is in |
 //!
 //! A strategy of your own is a rank function, and works on every store:
@@ -27,13 +29,17 @@
 //! }
 //! ```
 
+mod aging_lottery;
 mod fifo;
+mod lottery;
 mod opportunistic;
 mod priority;
 
 use std::fmt::Debug;
 
+pub use aging_lottery::AgingLottery;
 pub use fifo::Fifo;
+pub use lottery::Lottery;
 pub use opportunistic::Opportunistic;
 pub use priority::Priority;
 

@@ -102,6 +102,8 @@ impl Builder {
         let spec = Spec {
             name: self.name.into(),
             limit: seal.limit(),
+            rate: seal.checked_rate()?,
+            leased: seal.is_leased(),
             ttl: seal.checked_ttl()?,
             max_hold: seal.checked_max_hold()?,
             pick: self.admission.pick(),

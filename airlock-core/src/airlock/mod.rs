@@ -298,7 +298,7 @@ impl Airlock {
         key: Option<Key<'c>>,
         stay: Stay,
     ) -> Result<Verb<'c>, InvalidEntrant> {
-        entrant.check(self.0.spec.limit)?;
+        entrant.check(&self.0.spec)?;
         let rank = self.0.admission.rank(entrant);
         if !rank.is_finite() {
             return Err(InvalidEntrant::score());

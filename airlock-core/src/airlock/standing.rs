@@ -39,6 +39,8 @@ pub struct Place {
     pub ahead: u64,
     /// How many wait in all.
     pub waiting: u64,
+    /// How likely it is to be the next, in a lottery where all are alike.
+    pub chance: Option<f64>,
     /// How long it will take by the line's measured progress. Unknown until the line has moved.
     pub estimated_wait: Option<Duration>,
     /// How soon to ask again.
@@ -52,6 +54,7 @@ impl Place {
             position_exact: place.exact,
             ahead: place.position - 1,
             waiting: place.waiting,
+            chance: place.chance,
             estimated_wait: place.estimated_wait.map(Duration::from_micros),
             refresh_after: Duration::from_micros(place.refresh_after),
         }

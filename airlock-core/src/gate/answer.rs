@@ -92,6 +92,8 @@ pub struct Grant {
     pub shared: bool,
     /// How long it was in line, in microseconds.
     pub waited: Micros,
+    /// Whether there is a lease to renew and release. A rate alone has none.
+    pub leased: bool,
 }
 
 /// A place in line.
@@ -105,6 +107,8 @@ pub struct Place {
     pub exact: bool,
     /// How many wait in all.
     pub waiting: u64,
+    /// How likely it is to be the next, where all are alike.
+    pub chance: Option<f64>,
     /// How long it will take, in microseconds, by the line's measured progress; unknown until it has moved.
     pub estimated_wait: Option<Micros>,
     /// How soon to ask again, in microseconds.
@@ -117,6 +121,8 @@ pub struct Place {
 pub enum Denial {
     /// There is no room.
     Full,
+    /// The rate is spent.
+    Limited,
     /// The line is full.
     LineFull,
     /// This group's part of the line is full.

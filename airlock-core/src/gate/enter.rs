@@ -3,6 +3,9 @@ use super::{Outcome, Pick, State, Stay, Step, Ticket, sortable};
 
 impl<L: Ledger> Step<'_, L> {
     pub(super) fn enter(&mut self, enter: &Enter<'_>) -> Outcome {
+        // A draw goes by arrival, whatever a strategy's rank says.
+        let by_arrival = Enter { score: 0.0, per_second: 0.0, ..*enter };
+        let enter = if self.spec.pick.is_drawn() { &by_arrival } else { enter };
         if let Some((id, ticket)) = self.find(enter.key.as_ref()) {
             return self.enter_again(id, ticket, enter);
         }
@@ -22,12 +25,12 @@ impl<L: Ledger> Step<'_, L> {
             return Outcome::Admitted(self.admit(enter));
         }
         let attend = match enter.stay {
-            Stay::No => return refused(Denial::Full),
+            Stay::No => return self.no_room(enter.weight),
             Stay::Here => Attend::Here,
             Stay::Away => Attend::Away,
         };
         if self.spec.pick == Pick::Nobody {
-            return refused(Denial::Full);
+            return self.no_room(enter.weight);
         }
         self.queue(enter, attend)
     }
@@ -108,8 +111,22 @@ impl<L: Ledger> Step<'_, L> {
         };
         let id = self.insert(ticket, enter);
         self.ledger.meta_mut().held += u64::from(enter.weight);
+        self.spend(enter.weight);
         self.note(id, &ticket, Change::Admitted);
-        self.grant_of(id, &ticket)
+        let grant = self.grant_of(id, &ticket);
+        self.keep_if_leased(id, &ticket);
+        grant
+    }
+
+    /// Why a newcomer of that weight is not let in: by the rate, if that alone is in its way.
+    fn no_room(&self, weight: u32) -> Outcome {
+        let conforms_at = self.conforms_at(weight);
+        if !self.has_room(weight) || conforms_at <= self.now {
+            return refused(Denial::Full);
+        }
+        // Behind others it takes longer than that, and nobody knows how long.
+        let alone = self.ledger.meta().waiting == 0;
+        Outcome::Refused { reason: Denial::Limited, retry_after: alone.then(|| conforms_at - self.now) }
     }
 
     pub(super) fn insert(&mut self, ticket: Ticket, enter: &Enter<'_>) -> L::Id {
@@ -134,6 +151,7 @@ impl<L: Ledger> Step<'_, L> {
             until: ticket.deadline,
             shared: self.is_shared(id),
             waited: ticket.since.saturating_sub(ticket.arrival),
+            leased: self.spec.leased,
         }
     }
 
@@ -158,6 +176,8 @@ impl<L: Ledger> Step<'_, L> {
         }
         match self.spec.pick {
             Pick::Nobody => true,
+            // It might be, once it is in the pool.
+            Pick::Uniform { .. } | Pick::Aging { .. } => false,
             Pick::Head => {
                 let Some(head) = self.ledger.nth(0) else { return true };
                 let head = LineOrder::from(&self.ledger.read(head));

@@ -51,8 +51,8 @@ pub trait Ledger {
 
     /// The waiter at `index` in line order, from 0.
     fn nth(&self, index: u64) -> Option<Self::Id>;
-    /// How many waiters are before this one.
-    fn ahead_of(&self, ticket: &Ticket) -> u64;
+    /// How many waiters are before that order.
+    fn rank(&self, order: LineOrder) -> u64;
 
     /// The lowest fence of what is inside or offered.
     fn floor(&self) -> Option<u64>;

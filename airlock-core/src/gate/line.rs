@@ -1,5 +1,5 @@
-use super::{Attend, Change, Denial, Ending, Enter, Key, Ledger, LineSpec, Meta, Micros, NEVER, Outcome, Place};
-use super::{State, Step, Ticket};
+use super::{Attend, Change, Denial, Ending, Enter, Key, Ledger, LineOrder, LineSpec, Meta, Micros, NEVER};
+use super::{Outcome, Pick, Place, State, Step, Ticket};
 use crate::token::Local;
 
 impl<L: Ledger> Step<'_, L> {
@@ -75,8 +75,17 @@ impl<L: Ledger> Step<'_, L> {
     }
 
     pub(super) fn place_of(&self, id: L::Id, ticket: &Ticket) -> Place {
-        let position = self.ledger.ahead_of(ticket) + 1;
-        Place::new(self.ledger.local(id), position, self.ledger.meta(), &self.spec.line)
+        let meta = self.ledger.meta();
+        // In a lottery everybody is as near to the door as all together.
+        let drawn = self.spec.pick.is_drawn();
+        let position = if drawn { meta.waiting } else { self.ledger.rank(LineOrder::from(ticket)) + 1 };
+        let mut place = Place::new(self.ledger.local(id), position, meta, &self.spec.line);
+        if drawn {
+            place.exact = false;
+            let alike = matches!(self.spec.pick, Pick::Uniform { overdue: None });
+            place.chance = alike.then(|| 1.0 / meta.waiting.max(1) as f64);
+        }
+        place
     }
 
     /// Until when somebody attended like this, who asks now, counts as present.
@@ -117,6 +126,7 @@ impl Place {
             position,
             exact: true,
             waiting: meta.waiting,
+            chance: None,
             estimated_wait: estimated_wait.map(|wait| wait.min(NEVER)),
             refresh_after: line.refresh_after(),
         }

@@ -13,6 +13,11 @@ pub struct Meta {
     pub waiting: u64,
     /// How many are offered a place and have not claimed it.
     pub offered: u64,
+    /// When the rate is as if nobody had ever come: the theoretical arrival time of the generic cell rate algorithm
+    /// (ITU-T I.371). 0 once it is past.
+    pub replenished_at: Micros,
+    /// The arrival of the waiter that was drawn but does not fit yet, and is next; 0 if there is none.
+    pub drawn: u64,
     /// The operator's limit, which wins over the configured one.
     pub override_limit: Option<u32>,
     /// No deadline of this gate is earlier; it may be later than this says.
@@ -33,6 +38,8 @@ impl Default for Meta {
             held: 0,
             waiting: 0,
             offered: 0,
+            replenished_at: 0,
+            drawn: 0,
             override_limit: None,
             soonest: NEVER,
             pace: 0.0,

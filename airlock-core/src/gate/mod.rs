@@ -22,6 +22,8 @@
 //! |---|---|
 //! | `enter.rs` | who gets in at once, who waits, who is refused (G4, G5, G7, G8) |
 //! | `promote.rs` | who is next and what is done with the room (G5, G6, G10) |
+//! | `draw.rs` | who is drawn (lotteries) |
+//! | `rate.rs` | what a rate lets through (G17) |
 //! | `sweep.rs` | what is over (G1, G9, G10) |
 //! | `hold.rs` | claim, renew, give up (G3, G11, G13, G14) |
 //! | `line.rs` | places, presence, expected waits (G9, G12) |
@@ -29,7 +31,9 @@
 
 mod answer;
 mod command;
+mod draw;
 mod enter;
+mod entropy;
 mod hold;
 mod ledger;
 mod line;
@@ -37,6 +41,7 @@ mod meta;
 mod operate;
 mod order;
 mod promote;
+mod rate;
 mod spec;
 mod sweep;
 pub mod table;
@@ -48,9 +53,11 @@ pub use ledger::{Ledger, LineOrder};
 pub use meta::{Group, GroupId, Meta};
 pub use operate::{Holder, Inspection, Page, Waiter};
 pub use order::sortable;
-pub use spec::{LineSpec, OnMissed, OnReentry, Pick, Spec};
+pub use spec::{LineSpec, OnMissed, OnReentry, Pick, RateSpec, Spec};
 pub use table::Table;
 pub use ticket::{Attend, State, Ticket};
+
+use entropy::Entropy;
 
 /// A time on the store's clock, or a span of it, in microseconds. Times count from the Unix epoch.
 pub type Micros = u64;
@@ -72,7 +79,9 @@ pub fn step<L: Ledger>(
     entropy: u64,
     effects: &mut Effects<L::Id>,
 ) -> Answer {
+    let entropy = Entropy::new(entropy);
     let mut step = Step { ledger, spec, now, entropy, effects, budget: spec.step_bound, more: false };
+    step.replenish();
     if step.ledger.meta().soonest <= now {
         step.sweep();
     }
@@ -90,7 +99,8 @@ pub fn step<L: Ledger>(
 /// The last fence and arrival still do (G2): a driver that drops the gate keeps them, or a number at least
 /// as high, as the start of the next gate of that name.
 pub fn is_idle<L: Ledger>(ledger: &L) -> bool {
-    ledger.is_empty() && ledger.meta().override_limit.is_none()
+    let meta = ledger.meta();
+    ledger.is_empty() && meta.override_limit.is_none() && meta.replenished_at == 0
 }
 
 /// What one step works on.
@@ -98,7 +108,7 @@ struct Step<'a, L: Ledger> {
     ledger: &'a mut L,
     spec: &'a Spec,
     now: Micros,
-    entropy: u64,
+    entropy: Entropy,
     effects: &'a mut Effects<L::Id>,
     /// Tickets that may still be reclaimed or promoted in this step.
     budget: u32,
@@ -140,6 +150,10 @@ impl<L: Ledger> Step<'_, L> {
     }
 
     fn fits(&self, weight: u32) -> bool {
+        self.has_room(weight) && self.conforms_at(weight) <= self.now
+    }
+
+    fn has_room(&self, weight: u32) -> bool {
         self.ledger.meta().held + u64::from(weight) <= u64::from(self.limit())
     }
 
@@ -155,12 +169,7 @@ impl<L: Ledger> Step<'_, L> {
 
     /// 53 bits that nobody can guess, never zero.
     fn next_nonce(&mut self) -> u64 {
-        // splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
-        self.entropy = self.entropy.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.entropy;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) | 1
+        self.entropy.bits().max(1)
     }
 
     /// Remembers that something happens at `deadline`.
@@ -173,7 +182,11 @@ impl<L: Ledger> Step<'_, L> {
         if self.more {
             return Some(self.now);
         }
-        Some(self.ledger.meta().soonest).filter(|at| *at < NEVER)
+        let mut next = self.ledger.meta().soonest;
+        if let Some(at) = self.rate_lets_go_at() {
+            next = next.min(at);
+        }
+        Some(next).filter(|at| *at < NEVER)
     }
 
     fn note(&mut self, id: L::Id, ticket: &Ticket, change: Change) {

@@ -25,19 +25,24 @@ impl<L: Ledger> Step<'_, L> {
         }
     }
 
-    fn next_up(&self) -> Option<L::Id> {
+    fn next_up(&mut self) -> Option<L::Id> {
         if self.ledger.meta().waiting == 0 {
             return None;
         }
         match self.spec.pick {
             Pick::Nobody => None,
             Pick::Head => self.ledger.nth(0),
+            // Drawn when there is room, not before.
+            Pick::Uniform { .. } | Pick::Aging { .. } if self.fits(1) => self.draw(),
+            Pick::Uniform { .. } | Pick::Aging { .. } => self.drawn(),
         }
     }
 
     /// Gives the room to a waiter: at once to one beside the gate, as an offer to one that is away.
     fn choose(&mut self, id: L::Id, ticket: Ticket) {
         let fence = self.next_fence();
+        self.spend(ticket.weight);
+        self.ledger.meta_mut().drawn = 0;
         let chosen = match ticket.attend {
             Attend::Here => {
                 let shared = self.is_shared(id);
@@ -61,6 +66,7 @@ impl<L: Ledger> Step<'_, L> {
             self.left_group(&ticket);
             let grant = self.grant_of(id, &chosen);
             self.note(id, &chosen, Change::Granted(grant));
+            self.keep_if_leased(id, &chosen);
         } else {
             // An offer still counts against the line and its group.
             self.ledger.meta_mut().offered += 1;
@@ -79,6 +85,16 @@ impl<L: Ledger> Step<'_, L> {
         self.ledger.write(id, held);
         self.expect_at(deadline);
         self.note(id, &held, Change::Admitted);
-        Outcome::Admitted(self.grant_of(id, &held))
+        let grant = self.grant_of(id, &held);
+        self.keep_if_leased(id, &held);
+        Outcome::Admitted(grant)
+    }
+
+    /// Who is let in by a rate alone holds nothing.
+    pub(super) fn keep_if_leased(&mut self, id: L::Id, held: &Ticket) {
+        if !self.spec.leased {
+            self.ledger.meta_mut().held -= u64::from(held.weight);
+            self.ledger.remove(id);
+        }
     }
 }

@@ -8,8 +8,12 @@ use super::{Micros, NEVER};
 pub struct Spec {
     /// The airlock's name.
     pub name: Arc<str>,
-    /// How much weight may be inside at once; 0 lets nobody in.
+    /// How much weight may be inside at once; 0 lets nobody in. `u32::MAX` where only a rate limits.
     pub limit: u32,
+    /// How much weight may be admitted in a time.
+    pub rate: Option<RateSpec>,
+    /// Whether who is admitted holds something. A rate alone has nothing to give back.
+    pub leased: bool,
     /// How long a lease lasts without renewal.
     pub ttl: Micros,
     /// How long a lease may last with renewals, or [`NEVER`].
@@ -25,6 +29,15 @@ pub struct Spec {
     /// Whether a lease lasts as long as the guard that holds it, and needs a deadline only once it is
     /// detached. Set by a store that lives and dies with its guards.
     pub guarded: bool,
+}
+
+/// The configuration of a rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateSpec {
+    /// In which time one unit of weight is replenished.
+    pub interval: Micros,
+    /// How much weight may be admitted at once after a long quiet.
+    pub burst: u32,
 }
 
 /// The configuration of the line.
@@ -63,6 +76,27 @@ pub enum Pick {
     Nobody,
     /// The head of the line.
     Head,
+    /// Any of those who wait, each as likely as the other.
+    Uniform {
+        /// Whoever has waited this long is drawn first, the longest wait before the others.
+        overdue: Option<Micros>,
+    },
+    /// Any of those who wait, each as likely as `min(max, base + per_second × seconds waited)`.
+    Aging {
+        /// The weight on arrival.
+        base: f64,
+        /// How much it grows each second.
+        per_second: f64,
+        /// What it grows to.
+        max: f64,
+    },
+}
+
+impl Pick {
+    /// Whether chance decides.
+    pub fn is_drawn(self) -> bool {
+        matches!(self, Pick::Uniform { .. } | Pick::Aging { .. })
+    }
 }
 
 /// What becomes of a waiter who missed its offer.

@@ -67,6 +67,10 @@ impl<L: Ledger> Step<'_, L> {
     pub(super) fn end(&mut self, id: L::Id, ticket: Ticket, ending: Ending, remember: bool) {
         match ticket.state {
             State::Waiting => {
+                let meta = self.ledger.meta_mut();
+                if meta.drawn == ticket.arrival {
+                    meta.drawn = 0;
+                }
                 self.left_line();
                 self.left_group(&ticket);
             }

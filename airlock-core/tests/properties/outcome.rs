@@ -281,6 +281,7 @@ impl Replay<'_> {
             until: known.ticket.deadline,
             shared: self.is_shared(known.who),
             waited: known.ticket.since.saturating_sub(known.ticket.arrival),
+            leased: true,
         };
         ensure!(known.ticket.state == State::Holding, "admitted, but not inside: {known:?}");
         ensure!(known.ticket.deadline > self.now, "admitted, but over: {known:?}");

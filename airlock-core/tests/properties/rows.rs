@@ -205,8 +205,8 @@ impl Ledger for Rows {
     }
 
     // select count(*) from tickets where state = waiting and (line_order, arrival) < (?, ?)
-    fn ahead_of(&self, ticket: &Ticket) -> u64 {
-        self.line.range(..LineOrder::from(ticket)).count() as u64
+    fn rank(&self, order: LineOrder) -> u64 {
+        self.line.range(..order).count() as u64
     }
 
     // select min(fence) from tickets where state in (offered, holding)

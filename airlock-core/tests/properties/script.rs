@@ -50,6 +50,8 @@ pub fn spec(random: &mut Random, kind: Kind) -> Spec {
         on_missed: random.of(&[OnMissed::Drop, OnMissed::Requeue]),
     };
     Spec {
+        rate: None,
+        leased: true,
         name: "properties".into(),
         limit,
         ttl: span(random, 4_000_000),

@@ -323,8 +323,8 @@ impl Ledger for Table {
         self.line.nth(usize::try_from(index).ok()?)
     }
 
-    fn ahead_of(&self, ticket: &Ticket) -> u64 {
-        self.line.rank(LineOrder::from(ticket)) as u64
+    fn rank(&self, order: LineOrder) -> u64 {
+        self.line.rank(order) as u64
     }
 
     fn floor(&self) -> Option<u64> {

@@ -54,7 +54,7 @@ impl Table {
     /// Releases a guard's lease. It needs no clock; whoever waits has still to be let in.
     #[inline(always)]
     pub fn release_quickly(&mut self, spec: &Spec, local: Local) -> Option<()> {
-        if self.meta.soonest < NEVER || spec.on_reentry == OnReentry::Share {
+        if self.meta.soonest < NEVER || spec.on_reentry == OnReentry::Share || spec.rate.is_some() {
             return None;
         }
         let slot = self.slot(local)?;
@@ -72,7 +72,8 @@ impl Table {
     /// Lets the head of the line in, if it waits beside the gate and there is room.
     #[inline(always)]
     pub fn promote_quickly(&mut self, spec: &Spec, now: Micros) -> Option<Grant> {
-        let plain = spec.guarded && spec.max_hold == NEVER && spec.on_reentry != OnReentry::Share;
+        let plain =
+            spec.guarded && spec.max_hold == NEVER && spec.on_reentry != OnReentry::Share && spec.rate.is_none();
         if !plain || spec.pick != Pick::Head || self.meta.soonest <= now {
             return None;
         }
@@ -92,12 +93,18 @@ impl Table {
         Some(self.grant(slot, fence, now.saturating_sub(held.arrival)))
     }
 
-    /// Whether the head of the line is to be let in or refused: then a step has something to do.
+    /// Whether a release may have made room for somebody: then a step has something to do.
     #[inline]
     pub fn has_promotion(&self, spec: &Spec) -> bool {
         let limit = self.limit(spec);
-        let head = self.line.nth(0).map(|slot| self.entries[slot as usize].ticket.weight);
-        head.is_some_and(|weight| self.has_room(spec, weight) || limit > 0 && weight > limit)
+        match spec.pick {
+            Pick::Nobody => false,
+            Pick::Head => {
+                let head = self.line.nth(0).map(|slot| self.entries[slot as usize].ticket.weight);
+                head.is_some_and(|weight| self.has_room(spec, weight) || limit > 0 && weight > limit)
+            }
+            Pick::Uniform { .. } | Pick::Aging { .. } => self.meta.waiting > 0 && self.has_room(spec, 1),
+        }
     }
 
     /// What whoever is in that slot was granted.
@@ -114,7 +121,7 @@ impl Table {
     #[inline(always)]
     fn is_plain(&self, spec: &Spec, enter: &Enter<'_>, now: Micros) -> bool {
         let named = enter.key.is_some() || enter.identity.is_some();
-        !named && spec.guarded && spec.max_hold == NEVER && self.meta.soonest > now
+        !named && spec.guarded && spec.rate.is_none() && spec.max_hold == NEVER && self.meta.soonest > now
     }
 
     #[inline(always)]
@@ -136,7 +143,7 @@ impl Table {
     #[inline(always)]
     fn grant(&self, slot: u32, fence: u64, waited: Micros) -> Grant {
         let floor = self.inside.front().map_or(fence, |&(fence, _)| fence);
-        Grant { local: self.local(slot), fence, floor, until: NEVER, shared: false, waited }
+        Grant { local: self.local(slot), fence, floor, until: NEVER, shared: false, waited, leased: true }
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) struct Gate {
     ears: Vec<Option<Ear>>,
     listening: usize,
     /// What became of places whose futures have not asked yet, by the serial numbers of their handles.
-    news: Vec<(u64, Ending)>,
+    news: Vec<(u64, News)>,
 }
 
 pub(super) enum Ear {
@@ -127,11 +127,18 @@ impl Gate {
         let own = matches!(command.verb, Verb::GiveUp { key: Key::Local(_), .. });
         for effect in effects.iter() {
             match effect.change {
-                Change::Granted(grant) => told.extend(self.granted(grant)),
+                Change::Granted(grant) => {
+                    let granted = self.granted(grant);
+                    // Without a lease there is no ticket to look at.
+                    if !grant.leased && !matches!(granted, Some(Told::Turn(..))) {
+                        self.news.extend(effect.local.map(|local| (local.serial, News::Granted(grant))));
+                    }
+                    told.extend(granted);
+                }
                 Change::Ended(ending) => {
                     let ear = self.take_ear(effect.id);
                     if effect.awaited && !own && !matches!(ear, Some(Ear::Turn(_))) {
-                        self.news.extend(effect.local.map(|local| (local.serial, ending)));
+                        self.news.extend(effect.local.map(|local| (local.serial, News::Over(ending))));
                     }
                     told.extend(
                         ear.map(|ear| if own && effect.awaited { Told::Nobody(ear) } else { ear.ended(ending) }),
@@ -151,8 +158,7 @@ impl Gate {
     /// the lock.
     pub(super) fn poll_wait(&mut self, local: Local, spec: &Spec, waker: &Waker, old: &mut Option<Ear>) -> Poll<News> {
         let Some(slot) = self.table.slot(local) else {
-            let ending = self.take_news(local).unwrap_or(Ending::Spent);
-            return Poll::Ready(News::Over(ending));
+            return Poll::Ready(self.take_news(local).unwrap_or(News::Over(Ending::Spent)));
         };
         let ticket = self.table.read(slot);
         match ticket.state {
@@ -172,14 +178,14 @@ impl Gate {
     }
 
     /// What became of a place, if nobody has asked yet.
-    pub(super) fn take_news(&mut self, local: Local) -> Option<Ending> {
+    pub(super) fn take_news(&mut self, local: Local) -> Option<News> {
         let at = self.news.iter().position(|(serial, _)| *serial == local.serial)?;
         Some(self.news.swap_remove(at).1)
     }
 
     /// Has its future told that a place is over for this reason.
     pub(super) fn leave_news(&mut self, local: Local, ending: Ending) {
-        self.news.push((local.serial, ending));
+        self.news.push((local.serial, News::Over(ending)));
     }
 
     /// Somebody who waits here has to hear of what becomes of its place.

@@ -462,7 +462,7 @@ impl Gates for MemoryGates {
         let mut gates = self.shards[home.shard as usize].lock();
         let Some(gate) = gates.gate(home.gate) else { return Poll::Ready(News::Over(Ending::Spent)) };
         let news = gate.poll_wait(local, &self.spec, cx.waker(), &mut old);
-        if matches!(news, Poll::Ready(News::Over(_))) {
+        if news.is_ready() {
             self.forget_if_idle(&mut gates, home);
         }
         news

@@ -1,0 +1,106 @@
+//! Lotteries: who of those who wait is drawn.
+
+use super::{Ledger, LineOrder, Micros, Pick, Step, sortable};
+
+/// How often the weight may halve from the longest wait to the shortest before what is left is one range.
+const RANGES: usize = 32;
+/// A draw from a range is accepted at least every other time; this often it is never refused.
+const DRAWS: u32 = 128;
+
+/// Waiters next to each other in the order of arrival, whose weights are within a factor of two.
+#[derive(Clone, Copy)]
+struct Range {
+    first: u64,
+    count: u64,
+    /// The weight of the first, which is the highest.
+    top: f64,
+}
+
+impl<L: Ledger> Step<'_, L> {
+    /// Who is next in a lottery. A draw that does not fit stays drawn until it is in or gone (G5).
+    pub(super) fn draw(&mut self) -> Option<L::Id> {
+        if let Some(id) = self.drawn() {
+            return Some(id);
+        }
+        let waiting = self.ledger.meta().waiting;
+        if waiting == 0 {
+            return None;
+        }
+        let index = match self.spec.pick {
+            Pick::Uniform { overdue: Some(overdue) } if self.waited(0)? >= overdue => 0,
+            Pick::Uniform { .. } => self.entropy.below(waiting),
+            Pick::Aging { base, per_second, max } => self.draw_by_age(waiting, base, per_second, max)?,
+            Pick::Nobody | Pick::Head => return None,
+        };
+        let id = self.ledger.nth(index)?;
+        let arrival = self.ledger.read(id).arrival;
+        self.ledger.meta_mut().drawn = arrival;
+        Some(id)
+    }
+
+    /// Whoever was drawn before and waits still.
+    pub(super) fn drawn(&self) -> Option<L::Id> {
+        let arrival = self.ledger.meta().drawn;
+        if arrival == 0 {
+            return None;
+        }
+        let id = self.ledger.nth(self.ledger.rank(at(arrival)))?;
+        (self.ledger.read(id).arrival == arrival).then_some(id)
+    }
+
+    /// Exactly in proportion to `min(max, base + per_second × seconds waited)`, in O(log n): weights fall along the
+    /// order of arrival, so the line is cut where they halve. A range is chosen by its count times its top weight, one
+    /// of it uniformly, and accepted with its weight over the top; else all is drawn again (von Neumann, "Various
+    /// techniques used in connection with random digits", 1951).
+    fn draw_by_age(&mut self, waiting: u64, base: f64, per_second: f64, max: f64) -> Option<u64> {
+        let weight = |waited: Micros| (base + per_second * (waited as f64 / 1e6)).min(max);
+        let mut ranges = [Range { first: 0, count: 0, top: 0.0 }; RANGES];
+        let (mut cut, mut first, mut total) = (0, 0, 0.0);
+        while first < waiting && cut < RANGES {
+            let top = weight(self.waited(first)?);
+            let end = if cut + 1 == RANGES { waiting } else { self.halved_after(first, top, base, per_second) };
+            let count = end.clamp(first + 1, waiting) - first;
+            ranges[cut] = Range { first, count, top };
+            total += count as f64 * top;
+            first += count;
+            cut += 1;
+        }
+        let ranges = &ranges[..cut];
+        let mut index = ranges.last()?.first;
+        for _ in 0..DRAWS {
+            let mut point = self.entropy.unit() * total;
+            let range = ranges.iter().find(|range| {
+                point -= range.count as f64 * range.top;
+                point < 0.0
+            });
+            let range = range.unwrap_or(ranges.last()?);
+            index = range.first + self.entropy.below(range.count);
+            if self.entropy.unit() * range.top < weight(self.waited(index)?) {
+                break;
+            }
+        }
+        Some(index)
+    }
+
+    /// How many waiters have at least half that weight, counted from the head.
+    fn halved_after(&self, first: u64, top: f64, base: f64, per_second: f64) -> u64 {
+        let half = top / 2.0;
+        if half <= base || per_second == 0.0 {
+            return u64::MAX;
+        }
+        let age = ((half - base) / per_second * 1e6) as Micros;
+        // Who arrived later than this has waited less than that.
+        self.ledger.rank(at(self.now.saturating_sub(age).saturating_add(1))).max(first)
+    }
+
+    /// How long the waiter at that index has waited.
+    fn waited(&self, index: u64) -> Option<Micros> {
+        let id = self.ledger.nth(index)?;
+        Some(self.now.saturating_sub(self.ledger.read(id).arrival))
+    }
+}
+
+/// Where an arrival is in a line that goes by arrival alone.
+fn at(arrival: u64) -> LineOrder {
+    LineOrder { order: sortable(0.0), arrival }
+}
