@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`Fifo`] | first come, first served: the default |
 //! | [`Priority`] | some go first; with aging, so that the others still get in |
+//! | [`FairShare`] | tenants compete: each gets its share, however many it sends |
 //! | [`Lottery`] | it should make no sense to come early or to push |
 //! | [`AgingLottery`] | the same, but waiting should count for something |
 //! | [`Opportunistic`] | nobody should wait: whoever finds room is in |
@@ -30,6 +31,7 @@
 //! ```
 
 mod aging_lottery;
+mod fair_share;
 mod fifo;
 mod lottery;
 mod opportunistic;
@@ -38,6 +40,7 @@ mod priority;
 use std::fmt::Debug;
 
 pub use aging_lottery::AgingLottery;
+pub use fair_share::FairShare;
 pub use fifo::Fifo;
 pub use lottery::Lottery;
 pub use opportunistic::Opportunistic;
@@ -76,6 +79,10 @@ pub struct Rank {
     pub score: f64,
     /// Finite. 0: the score alone decides.
     pub per_second: f64,
+    /// Under [`Pick::Fair`], its group's share of the admissions: finite, above 0. 1 by default.
+    pub share: f64,
+    /// Under [`Pick::Fair`], how much weight of its group may be inside at once; 0, the default, for any.
+    pub cap: u32,
 }
 
 impl Rank {
@@ -86,7 +93,7 @@ impl Rank {
 
     /// By this score, then arrival.
     pub fn score(score: f64) -> Self {
-        Rank { score, per_second: 0.0 }
+        Rank { score, per_second: 0.0, share: 1.0, cap: 0 }
     }
 
     /// Makes a second of waiting worth this much score.
@@ -96,8 +103,22 @@ impl Rank {
         self
     }
 
+    /// Says its group's share of the admissions.
+    #[must_use]
+    pub fn share(mut self, share: f64) -> Self {
+        self.share = share;
+        self
+    }
+
+    /// Says how much weight of its group may be inside at once.
+    #[must_use]
+    pub fn cap(mut self, cap: u32) -> Self {
+        self.cap = cap;
+        self
+    }
+
     /// Whether a gate can order by it.
     pub(crate) fn is_finite(&self) -> bool {
-        self.score.is_finite() && self.per_second.is_finite()
+        self.score.is_finite() && self.per_second.is_finite() && self.share.is_finite() && self.share > 0.0
     }
 }

@@ -310,6 +310,8 @@ impl Airlock {
             weight: entrant.weight,
             score: rank.score,
             per_second: rank.per_second,
+            share: rank.share,
+            cap: rank.cap,
             stay,
         }))
     }

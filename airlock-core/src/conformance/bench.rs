@@ -288,7 +288,7 @@ pub(super) fn in_line(answer: &Answer) -> Place {
 /// A command to enter, of weight 1.
 pub(super) fn enter<'a>(secret: Secret, identity: Option<&'a str>, stay: Stay) -> Verb<'a> {
     let key = Some(Key::Token(secret));
-    Verb::Enter(Enter { key, identity, group: None, weight: 1, score: 0.0, per_second: 0.0, stay })
+    Verb::Enter(Enter { key, identity, group: None, weight: 1, score: 0.0, per_second: 0.0, share: 1.0, cap: 0, stay })
 }
 
 /// A command to give up.

@@ -119,6 +119,10 @@ pub struct Enter<'a> {
     pub score: f64,
     /// How fast the order key of later arrivals grows, per second: what makes the patient overtake.
     pub per_second: f64,
+    /// Fair shares: its group's share of the admissions, above 0.
+    pub share: f64,
+    /// Fair shares: how much weight of its group may be inside at once; 0 for any.
+    pub cap: u32,
     /// What to do when there is no room.
     pub stay: Stay,
 }

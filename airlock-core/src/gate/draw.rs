@@ -30,7 +30,7 @@ impl<L: Ledger> Step<'_, L> {
             Pick::Uniform { overdue: Some(overdue) } if self.waited(0)? >= overdue => 0,
             Pick::Uniform { .. } => self.entropy.below(waiting),
             Pick::Aging { base, per_second, max } => self.draw_by_age(waiting, base, per_second, max)?,
-            Pick::Nobody | Pick::Head => return None,
+            Pick::Nobody | Pick::Head | Pick::Fair => return None,
         };
         let id = self.ledger.nth(index)?;
         let arrival = self.ledger.read(id).arrival;
@@ -102,5 +102,5 @@ impl<L: Ledger> Step<'_, L> {
 
 /// Where an arrival is in a line that goes by arrival alone.
 fn at(arrival: u64) -> LineOrder {
-    LineOrder { order: sortable(0.0), arrival }
+    LineOrder { lane: 0, order: sortable(0.0), arrival }
 }

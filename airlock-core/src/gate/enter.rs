@@ -1,4 +1,4 @@
-use super::{Attend, Change, Denial, Ending, Enter, Grant, Key, Ledger, LineOrder, Micros, NEVER, OnReentry};
+use super::{Attend, Change, Denial, Ending, Enter, Grant, GroupId, Key, Ledger, LineOrder, Micros, NEVER, OnReentry};
 use super::{Outcome, Pick, State, Stay, Step, Ticket, sortable};
 
 impl<L: Ledger> Step<'_, L> {
@@ -21,8 +21,18 @@ impl<L: Ledger> Step<'_, L> {
         if self.is_too_heavy(enter.weight) {
             return refused(Denial::TooHeavy);
         }
-        if self.fits(enter.weight) && self.would_be_next(enter) {
-            return Outcome::Admitted(self.admit(enter));
+        let group = self.group_of(enter);
+        let outcome = self.enter_anew(enter, group);
+        self.let_group_be(group);
+        outcome
+    }
+
+    fn enter_anew(&mut self, enter: &Enter<'_>, group: Option<GroupId>) -> Outcome {
+        if self.is_fair() && enter.cap > 0 && enter.weight > enter.cap {
+            return refused(Denial::TooHeavy);
+        }
+        if self.fits(enter.weight) && self.would_be_next(enter, group) {
+            return Outcome::Admitted(self.admit(enter, group));
         }
         let attend = match enter.stay {
             Stay::No => return self.no_room(enter.weight),
@@ -32,7 +42,7 @@ impl<L: Ledger> Step<'_, L> {
         if self.spec.pick == Pick::Nobody {
             return self.no_room(enter.weight);
         }
-        self.queue(enter, attend)
+        self.queue(enter, attend, group)
     }
 
     /// The same token again: the reply was lost, and the answer is the same (G3).
@@ -89,7 +99,7 @@ impl<L: Ledger> Step<'_, L> {
         Outcome::Queued(self.place_of(id, &ticket))
     }
 
-    fn admit(&mut self, enter: &Enter<'_>) -> Grant {
+    fn admit(&mut self, enter: &Enter<'_>, group: Option<GroupId>) -> Grant {
         let arrival = self.next_arrival();
         let fence = self.next_fence();
         let shared = self.spec.on_reentry == OnReentry::Share && enter.identity.is_some();
@@ -98,7 +108,8 @@ impl<L: Ledger> Step<'_, L> {
             state: State::Holding,
             attend: self.holder_attend(shared),
             weight: enter.weight,
-            group: None,
+            group: group.filter(|_| self.is_fair()),
+            lane: self.lane(group),
             score: enter.score,
             per_second: enter.per_second,
             arrival,
@@ -112,6 +123,7 @@ impl<L: Ledger> Step<'_, L> {
         let id = self.insert(ticket, enter);
         self.ledger.meta_mut().held += u64::from(enter.weight);
         self.spend(enter.weight);
+        self.charge_newcomer(enter, &ticket);
         self.note(id, &ticket, Change::Admitted);
         let grant = self.grant_of(id, &ticket);
         self.keep_if_leased(id, &ticket);
@@ -162,6 +174,10 @@ impl<L: Ledger> Step<'_, L> {
 
     /// When a lease that starts now ends by itself.
     pub(super) fn lease_deadline(&self, shared: bool) -> Micros {
+        if !self.spec.leased {
+            // There is none to end, and nothing to look at then.
+            return NEVER;
+        }
         let longest = self.now.saturating_add(self.spec.max_hold).min(NEVER);
         if self.spec.guarded && !shared {
             return longest;
@@ -170,14 +186,17 @@ impl<L: Ledger> Step<'_, L> {
     }
 
     /// Whether nobody who waits would be picked before this newcomer (G5).
-    fn would_be_next(&self, enter: &Enter<'_>) -> bool {
+    fn would_be_next(&self, enter: &Enter<'_>, group: Option<GroupId>) -> bool {
+        if self.is_fair() {
+            return self.would_be_fair(enter, group);
+        }
         if self.ledger.meta().waiting == 0 {
             return true;
         }
         match self.spec.pick {
             Pick::Nobody => true,
             // It might be, once it is in the pool.
-            Pick::Uniform { .. } | Pick::Aging { .. } => false,
+            Pick::Fair | Pick::Uniform { .. } | Pick::Aging { .. } => false,
             Pick::Head => {
                 let Some(head) = self.ledger.nth(0) else { return true };
                 let head = LineOrder::from(&self.ledger.read(head));

@@ -109,6 +109,7 @@ impl<L: Ledger> Step<'_, L> {
             attend: Attend::Away,
             weight: 0,
             group: None,
+            lane: 0,
             score: 0.0,
             per_second: 0.0,
             arrival: self.next_arrival(),

@@ -65,11 +65,17 @@ pub trait Ledger {
     fn read_group(&self, id: GroupId) -> Group;
     /// Replaces a group's record; one that is empty is forgotten.
     fn write_group(&mut self, id: GroupId, group: Group);
+    /// The [listed](Group::listed) group with the lowest tag, ties by the arrival of its head.
+    fn first_listed(&self) -> Option<GroupId>;
+    /// The [resting](Group::is_resting) group of the oldest busy period, there with the lowest last tag.
+    fn first_resting(&self) -> Option<GroupId>;
 }
 
-/// Where a waiter stands: order key first, then arrival.
+/// Where a waiter stands: its line, there by order key, and then by arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LineOrder {
+    /// Which line: that of a group under fair shares, else 0.
+    pub lane: u32,
     /// The order key, as an integer of the same order.
     pub order: u64,
     /// Arrival, unique in the gate.
@@ -78,6 +84,6 @@ pub struct LineOrder {
 
 impl From<&Ticket> for LineOrder {
     fn from(ticket: &Ticket) -> Self {
-        LineOrder { order: sortable(ticket.order()), arrival: ticket.arrival }
+        LineOrder { lane: ticket.lane, order: sortable(ticket.order()), arrival: ticket.arrival }
     }
 }

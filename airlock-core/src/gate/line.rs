@@ -1,37 +1,27 @@
-use super::{Attend, Change, Denial, Ending, Enter, Key, Ledger, LineOrder, LineSpec, Meta, Micros, NEVER};
+use super::{Attend, Change, Denial, Ending, Enter, GroupId, Key, Ledger, LineOrder, LineSpec, Meta, Micros, NEVER};
 use super::{Outcome, Pick, Place, State, Step, Ticket};
 use crate::token::Local;
 
 impl<L: Ledger> Step<'_, L> {
     /// Puts a newcomer into the line, if that is not full (G7).
-    pub(super) fn queue(&mut self, enter: &Enter<'_>, attend: Attend) -> Outcome {
+    pub(super) fn queue(&mut self, enter: &Enter<'_>, attend: Attend, group: Option<GroupId>) -> Outcome {
         let line = self.spec.line;
         let meta = self.ledger.meta();
         if meta.waiting + meta.offered >= line.capacity {
             return Outcome::Refused { reason: Denial::LineFull, retry_after: None };
         }
-        let group = match enter.group {
-            Some(name) if line.counts_groups() => {
-                let id = self.ledger.group(name);
-                let mut group = self.ledger.read_group(id);
-                let full = group.in_line >= line.group_capacity;
-                if !full {
-                    group.in_line += 1;
-                }
-                self.ledger.write_group(id, group);
-                if full {
-                    return Outcome::Refused { reason: Denial::GroupLineFull, retry_after: None };
-                }
-                Some(id)
-            }
-            _ => None,
-        };
+        // Who has no group of its own is not counted, whoever it shares a turn with.
+        let counted = line.counts_groups() && enter.group.is_some();
+        if group.is_some_and(|id| counted && self.ledger.read_group(id).in_line >= line.group_capacity) {
+            return Outcome::Refused { reason: Denial::GroupLineFull, retry_after: None };
+        }
         let deadline = self.presence(attend);
         let ticket = Ticket {
             state: State::Waiting,
             attend,
             weight: enter.weight,
             group,
+            lane: self.lane(group),
             score: enter.score,
             per_second: enter.per_second,
             arrival: self.next_arrival(),
@@ -44,6 +34,7 @@ impl<L: Ledger> Step<'_, L> {
         };
         let id = self.insert(ticket, enter);
         self.joined_line();
+        self.joined_group(enter, group);
         self.note(id, &ticket, Change::Queued);
         Outcome::Queued(self.place_of(id, &ticket))
     }
@@ -78,10 +69,15 @@ impl<L: Ledger> Step<'_, L> {
         let meta = self.ledger.meta();
         // In a lottery everybody is as near to the door as all together.
         let drawn = self.spec.pick.is_drawn();
-        let position = if drawn { meta.waiting } else { self.ledger.rank(LineOrder::from(ticket)) + 1 };
+        let position = match self.spec.pick {
+            Pick::Uniform { .. } | Pick::Aging { .. } => meta.waiting,
+            Pick::Fair => self.ahead_by_turns(ticket) + 1,
+            Pick::Head | Pick::Nobody => self.ledger.rank(LineOrder::from(ticket)) + 1,
+        };
         let mut place = Place::new(self.ledger.local(id), position, meta, &self.spec.line);
+        // Somebody of a quieter group may still come in ahead.
+        place.exact = !drawn && !self.is_fair();
         if drawn {
-            place.exact = false;
             let alike = matches!(self.spec.pick, Pick::Uniform { overdue: None });
             place.chance = alike.then(|| 1.0 / meta.waiting.max(1) as f64);
         }
@@ -105,15 +101,7 @@ impl<L: Ledger> Step<'_, L> {
     pub(super) fn left_line(&mut self) {
         let now = self.now;
         self.ledger.meta_mut().left_line(now);
-    }
-
-    /// The group of this ticket has one less in the line.
-    pub(super) fn left_group(&mut self, ticket: &Ticket) {
-        if let Some(id) = ticket.group {
-            let mut group = self.ledger.read_group(id);
-            group.in_line -= 1;
-            self.ledger.write_group(id, group);
-        }
+        self.void_tags();
     }
 }
 

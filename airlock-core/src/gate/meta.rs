@@ -28,6 +28,12 @@ pub struct Meta {
     pub pace_samples: u32,
     /// When the line last moved.
     pub moved_at: Micros,
+    /// Fair shares: the highest tag granted since anybody began to wait.
+    pub virtual_time: f64,
+    /// Fair shares: which period of somebody always waiting this is. Tags of an earlier one are void.
+    pub period: u32,
+    /// Fair shares: how many groups wait.
+    pub lanes: u64,
 }
 
 impl Default for Meta {
@@ -45,6 +51,9 @@ impl Default for Meta {
             pace: 0.0,
             pace_samples: 0,
             moved_at: 0,
+            virtual_time: 0.0,
+            period: 0,
+            lanes: 0,
         }
     }
 }
@@ -97,11 +106,38 @@ pub struct GroupId(pub u32);
 pub struct Group {
     /// How many of its entrants wait or are offered a place.
     pub in_line: u64,
+    /// Fair shares: weight inside, offers included.
+    pub in_use: u64,
+    /// Fair shares: its share of the admissions, above 0 once somebody of it has come.
+    pub share: f64,
+    /// Fair shares: how much weight of it may be inside at once; 0 for any.
+    pub cap: u32,
+    /// Fair shares: the period that its tags belong to.
+    pub period: u32,
+    /// Fair shares: where its head starts from.
+    pub start: f64,
+    /// Fair shares: its last granted tag; 0 if it has none in this period.
+    pub finish: f64,
+    /// Fair shares: the tag of its head.
+    pub tag: f64,
+    /// Fair shares: the arrival of its head; 0 when nobody of it waits.
+    pub head: u64,
+    /// Fair shares: whether its head may be let in as far as its cap is concerned.
+    pub listed: bool,
 }
 
 impl Group {
     /// Whether there is nothing to remember.
     pub fn is_empty(&self) -> bool {
-        self.in_line == 0
+        self.is_absent() && self.finish == 0.0
+    }
+
+    /// Whether only its last tag is remembered, until it is past.
+    pub fn is_resting(&self) -> bool {
+        self.is_absent() && self.finish > 0.0
+    }
+
+    fn is_absent(&self) -> bool {
+        self.in_line == 0 && self.in_use == 0 && self.head == 0
     }
 }

@@ -23,6 +23,7 @@
 //! | `enter.rs` | who gets in at once, who waits, who is refused (G4, G5, G7, G8) |
 //! | `promote.rs` | who is next and what is done with the room (G5, G6, G10) |
 //! | `draw.rs` | who is drawn (lotteries) |
+//! | `fair.rs` | whose group's turn it is (fair shares) |
 //! | `rate.rs` | what a rate lets through (G17) |
 //! | `sweep.rs` | what is over (G1, G9, G10) |
 //! | `hold.rs` | claim, renew, give up (G3, G11, G13, G14) |
@@ -34,6 +35,7 @@ mod command;
 mod draw;
 mod enter;
 mod entropy;
+mod fair;
 mod hold;
 mod ledger;
 mod line;
@@ -91,6 +93,7 @@ pub fn step<L: Ledger>(
     let outcome = step.apply(verb);
     step.promote();
     let outcome = step.reconsider(verb, outcome);
+    step.forget_rested();
     Answer { outcome, more: step.more, next_at: step.next_at() }
 }
 

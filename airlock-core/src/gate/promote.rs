@@ -1,4 +1,4 @@
-use super::{Attend, Change, Ending, Ledger, NEVER, Outcome, Pick, State, Step, Ticket};
+use super::{Attend, Change, Ending, GroupId, Ledger, NEVER, Outcome, Pick, State, Step, Ticket};
 
 impl<L: Ledger> Step<'_, L> {
     /// Lets in, or offers a place to, everybody there is room for, in order (G5, G6, G10).
@@ -32,6 +32,7 @@ impl<L: Ledger> Step<'_, L> {
         match self.spec.pick {
             Pick::Nobody => None,
             Pick::Head => self.ledger.nth(0),
+            Pick::Fair => self.fair_head(),
             // Drawn when there is room, not before.
             Pick::Uniform { .. } | Pick::Aging { .. } if self.fits(1) => self.draw(),
             Pick::Uniform { .. } | Pick::Aging { .. } => self.drawn(),
@@ -48,7 +49,7 @@ impl<L: Ledger> Step<'_, L> {
                 let shared = self.is_shared(id);
                 let deadline = self.lease_deadline(shared);
                 let attend = self.holder_attend(shared);
-                Ticket { state: State::Holding, attend, deadline, group: None, ..ticket }
+                Ticket { state: State::Holding, attend, deadline, ..ticket }
             }
             Attend::Away => Ticket {
                 state: State::Offered,
@@ -57,13 +58,14 @@ impl<L: Ledger> Step<'_, L> {
                 ..ticket
             },
         };
-        let chosen = Ticket { fence, since: self.now, ..chosen };
+        let chosen = Ticket { fence, since: self.now, group: self.kept_group(&chosen), ..chosen };
         self.ledger.write(id, chosen);
         self.expect_at(chosen.deadline);
         self.ledger.meta_mut().held += u64::from(ticket.weight);
         self.left_line();
+        self.charge(&ticket);
         if chosen.state == State::Holding {
-            self.left_group(&ticket);
+            self.left_group_line(&ticket);
             let grant = self.grant_of(id, &chosen);
             self.note(id, &chosen, Change::Granted(grant));
             self.keep_if_leased(id, &chosen);
@@ -79,10 +81,11 @@ impl<L: Ledger> Step<'_, L> {
         let shared = self.is_shared(id);
         let deadline = self.lease_deadline(shared);
         let attend = self.holder_attend(shared);
-        let held = Ticket { state: State::Holding, attend, deadline, since: self.now, group: None, ..ticket };
+        let held = Ticket { state: State::Holding, attend, deadline, since: self.now, ..ticket };
+        let held = Ticket { group: self.kept_group(&held), ..held };
         self.ledger.meta_mut().offered -= 1;
-        self.left_group(&ticket);
         self.ledger.write(id, held);
+        self.left_group_line(&ticket);
         self.expect_at(deadline);
         self.note(id, &held, Change::Admitted);
         let grant = self.grant_of(id, &held);
@@ -95,6 +98,27 @@ impl<L: Ledger> Step<'_, L> {
         if !self.spec.leased {
             self.ledger.meta_mut().held -= u64::from(held.weight);
             self.ledger.remove(id);
+            self.left_group_inside(held);
+        }
+    }
+
+    /// Inside, only fair shares have to know whose place it is.
+    fn kept_group(&self, ticket: &Ticket) -> Option<GroupId> {
+        ticket.group.filter(|_| self.is_fair() || ticket.state != State::Holding)
+    }
+
+    /// The group of this ticket has one less in the line, offers included.
+    pub(super) fn left_group_line(&mut self, ticket: &Ticket) {
+        if let Some(id) = ticket.group {
+            self.regroup(id, |group, _| group.in_line -= 1);
+        }
+    }
+
+    /// The group of this ticket has one less inside, offers included.
+    pub(super) fn left_group_inside(&mut self, ticket: &Ticket) {
+        if let Some(id) = ticket.group.filter(|_| self.is_fair()) {
+            let weight = u64::from(ticket.weight);
+            self.regroup(id, |group, _| group.in_use -= weight);
         }
     }
 }

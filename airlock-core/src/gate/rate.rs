@@ -40,6 +40,7 @@ impl<L: Ledger> Step<'_, L> {
         let weight = match self.spec.pick {
             Pick::Nobody => return None,
             Pick::Head => self.ledger.read(self.ledger.nth(0)?).weight,
+            Pick::Fair => self.ledger.read(self.fair_head()?).weight,
             // Whoever will be drawn weighs at least that.
             Pick::Uniform { .. } | Pick::Aging { .. } => match self.drawn() {
                 Some(id) => self.ledger.read(id).weight,

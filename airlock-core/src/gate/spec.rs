@@ -76,6 +76,8 @@ pub enum Pick {
     Nobody,
     /// The head of the line.
     Head,
+    /// The head of the group whose turn it is: each group gets admissions in proportion to its share.
+    Fair,
     /// Any of those who wait, each as likely as the other.
     Uniform {
         /// Whoever has waited this long is drawn first, the longest wait before the others.

@@ -60,6 +60,7 @@ impl<L: Ledger> Step<'_, L> {
         meta.held -= u64::from(ticket.weight);
         meta.offered -= 1;
         self.joined_line();
+        self.left_group_inside(&ticket);
         self.note(id, &waiting, Change::Requeued);
     }
 
@@ -72,13 +73,11 @@ impl<L: Ledger> Step<'_, L> {
                     meta.drawn = 0;
                 }
                 self.left_line();
-                self.left_group(&ticket);
             }
             State::Offered => {
                 let meta = self.ledger.meta_mut();
                 meta.offered -= 1;
                 meta.held -= u64::from(ticket.weight);
-                self.left_group(&ticket);
             }
             State::Holding => self.ledger.meta_mut().held -= u64::from(ticket.weight),
             State::Spent => {}
@@ -92,6 +91,12 @@ impl<L: Ledger> Step<'_, L> {
             self.expect_at(deadline);
         } else {
             self.ledger.remove(id);
+        }
+        if matches!(ticket.state, State::Waiting | State::Offered) {
+            self.left_group_line(&ticket);
+        }
+        if ticket.state.takes_room() {
+            self.left_group_inside(&ticket);
         }
     }
 }

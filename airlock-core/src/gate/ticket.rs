@@ -11,8 +11,10 @@ pub struct Ticket {
     pub attend: Attend,
     /// How much of the capacity it takes, or would take.
     pub weight: u32,
-    /// The group it belongs to, where the line counts groups.
+    /// The group it belongs to, where groups are counted.
     pub group: Option<GroupId>,
+    /// Which line it waits in: that of its group under fair shares, else 0.
+    pub lane: u32,
     /// Its order before arrival: lower is nearer to the head.
     pub score: f64,
     /// How fast the order key of later arrivals grows, per second.

@@ -74,6 +74,8 @@ impl Ask {
                 weight: new.weight,
                 score: new.score,
                 per_second: new.per_second,
+                share: 1.0,
+                cap: 0,
                 stay: new.stay,
             }),
             Ask::Poll(name) => Verb::Poll { key: name.key() },

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use airlock_core::gate::{Answer, Change, Effects, GroupId, Ledger, Micros, NEVER, Outcome, Pick, Spec, State};
 use airlock_core::gate::{Table, Ticket, is_idle};
 
+use crate::cells::Cells;
 use crate::ensure;
 use crate::model::{Known, before};
 
@@ -14,8 +15,28 @@ pub struct Past<'a> {
     pub known: &'a [Known],
 }
 
+/// Who is next, if that is known, and what it weighs: in a lottery whoever was drawn, or at least the lightest.
+fn next_weight(spec: &Spec, drawn: u64, tickets: &[&Ticket]) -> Option<u32> {
+    let mut waiting = tickets.iter().filter(|ticket| ticket.state == State::Waiting);
+    match spec.pick {
+        Pick::Head => waiting.reduce(|a, b| if before(b, a) { b } else { a }).map(|head| head.weight),
+        Pick::Uniform { .. } | Pick::Aging { .. } if drawn != 0 => {
+            waiting.find(|ticket| ticket.arrival == drawn).map(|ticket| ticket.weight)
+        }
+        Pick::Uniform { .. } | Pick::Aging { .. } => waiting.next().map(|_| 1),
+        _ => None,
+    }
+}
+
 /// Everything that holds of any gate at any time.
-pub fn invariants(table: &Table, spec: &Spec, now: Micros, answer: &Answer, past: &Past<'_>) -> Result<(), String> {
+pub fn invariants(
+    table: &Table,
+    spec: &Spec,
+    now: Micros,
+    answer: &Answer,
+    past: &Past<'_>,
+    cells: &Cells,
+) -> Result<(), String> {
     let meta = table.meta();
     let tickets: Vec<&Ticket> = table.tickets().map(|(_, ticket)| ticket).collect();
     let count = |state: State| tickets.iter().filter(|ticket| ticket.state == state).count() as u64;
@@ -31,11 +52,12 @@ pub fn invariants(table: &Table, spec: &Spec, now: Micros, answer: &Answer, past
     ensure!(in_line <= spec.line.capacity, "{in_line} in a line of {}", spec.line.capacity);
 
     // Nobody who may take it waits beside free room (G6).
-    let waiting = || tickets.iter().filter(|ticket| ticket.state == State::Waiting);
-    let head = waiting().reduce(|a, b| if before(b, a) { b } else { a });
-    if let (Some(head), false, Pick::Head) = (head, answer.more, spec.pick) {
-        ensure!(held + u64::from(head.weight) > limit, "free room beside {head:?}");
-        ensure!(limit == 0 || u64::from(head.weight) <= limit, "too heavy a head waits: {head:?}");
+    let next = next_weight(spec, meta.drawn, &tickets);
+    let has_room = |weight: u32| held + u64::from(weight) <= limit;
+    if let (Some(weight), false) = (next, answer.more) {
+        let free = has_room(weight) && cells.wait(spec.rate, weight, now) == 0;
+        ensure!(!free, "free room beside a waiter of {weight}: {tickets:?}");
+        ensure!(limit == 0 || u64::from(weight) <= limit, "too heavy a waiter is next: {weight} of {limit}");
     }
     ensure!(spec.pick != Pick::Nobody || in_line == 0, "somebody waits where nobody does");
 
@@ -43,7 +65,14 @@ pub fn invariants(table: &Table, spec: &Spec, now: Micros, answer: &Answer, past
     let earliest = tickets.iter().map(|ticket| ticket.deadline).min().unwrap_or(NEVER);
     ensure!(meta.soonest <= earliest, "soonest {} is after {earliest}", meta.soonest);
     ensure!(answer.more || earliest > now, "somebody is past its deadline of {earliest}");
-    let next_at = if answer.more { Some(now) } else { Some(meta.soonest).filter(|at| *at < NEVER) };
+    let rate_at = match next {
+        _ if spec.rate.is_none() => None,
+        _ if tickets.is_empty() => Some(cells.replenished_at(now)).filter(|at| *at > 0),
+        Some(weight) if has_room(weight) => Some(now + cells.wait(spec.rate, weight, now)).filter(|at| *at > now),
+        _ => None,
+    };
+    let by_itself = rate_at.into_iter().chain([meta.soonest]).min().filter(|at| *at < NEVER);
+    let next_at = if answer.more { Some(now) } else { by_itself };
     ensure!(answer.next_at == next_at, "next at {:?} instead of {next_at:?}", answer.next_at);
     ensure!(answer.more || next_at.is_none_or(|at| at > now), "the driver would turn in circles");
 
@@ -51,7 +80,9 @@ pub fn invariants(table: &Table, spec: &Spec, now: Micros, answer: &Answer, past
     let known = Ledger::floor(table);
     ensure!(known == floor, "floor {known:?} instead of {floor:?}");
     ensure!(tickets.iter().all(|ticket| ticket.arrival <= meta.arrival && ticket.fence <= meta.fence), "{meta:?}");
-    let idle = tickets.is_empty() && meta.override_limit.is_none();
+    let replenished_at = cells.replenished_at(now);
+    ensure!(meta.replenished_at == replenished_at, "replenished at {} instead of {replenished_at}", meta.replenished_at);
+    let idle = tickets.is_empty() && meta.override_limit.is_none() && replenished_at == 0;
     ensure!(is_idle(table) == idle, "is_idle is wrong about {tickets:?}");
     each(&tickets, spec)
 }

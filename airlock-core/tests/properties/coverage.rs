@@ -55,6 +55,20 @@ const COMMON: &[&str] = &[
     "evict: done",
     "evict: not held",
     "10 wait",
+    "enter: refused as Limited",
+    "limited, and told how long",
+    "let through",
+    "let through from an offer",
+    "let through from the line",
+    "a missed cell",
+    "replenished",
+    "outlived by its rate",
+    "drawn alike",
+    "drawn by age",
+    "overdue",
+    "drawn, but does not fit",
+    "drawn before, and in",
+    "drawn before, and gone",
 ];
 
 impl Coverage {

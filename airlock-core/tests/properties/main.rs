@@ -12,6 +12,7 @@
 #![allow(unreachable_pub, reason = "nobody can reach into a test")]
 
 mod ask;
+mod cells;
 mod checks;
 mod compare;
 mod coverage;

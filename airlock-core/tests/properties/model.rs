@@ -11,6 +11,7 @@ use airlock_core::gate::{Attend, Change, Effect, Ending, GroupId, Meta, Micros, 
 use airlock_core::gate::{RETRY_HORIZON, Spec, State, Stay, Ticket};
 
 use crate::ask::{Ask, IDENTITIES, Name, Newcomer, TokenNumber};
+use crate::cells::Cells;
 use crate::ensure;
 
 /// Stands for the id of a group that the oracle cannot know.
@@ -38,6 +39,13 @@ pub struct Replay<'a> {
     pub arrival: u64,
     pub fence: u64,
     pub tickets: Vec<Known>,
+    pub cells: Cells,
+    /// The arrival of whoever was drawn before and is still next.
+    pub drawn: u64,
+    /// Whoever asked and was let in by a rate alone, of which nothing is left.
+    pub passed: Option<Known>,
+    /// What happened that is worth counting.
+    pub seen: Vec<&'static str>,
     /// The newcomer's ticket.
     pub entered: Option<u32>,
     /// Whether an offer was taken up.
@@ -53,8 +61,8 @@ pub fn before(a: &Ticket, b: &Ticket) -> bool {
 }
 
 impl<'a> Replay<'a> {
-    pub fn new(spec: &'a Spec, ask: &'a Ask, now: Micros, limit: u32, meta: &Meta, tickets: &[Known]) -> Self {
-        let tickets = tickets.to_vec();
+    pub fn new(spec: &'a Spec, ask: &'a Ask, now: Micros, limit: u32, meta: &Meta, past: (&[Known], &Cells)) -> Self {
+        let (tickets, cells) = (past.0.to_vec(), past.1.clone());
         Replay {
             spec,
             ask,
@@ -63,6 +71,10 @@ impl<'a> Replay<'a> {
             arrival: meta.arrival,
             fence: meta.fence,
             tickets,
+            cells,
+            drawn: meta.drawn,
+            passed: None,
+            seen: Vec::new(),
             entered: None,
             claimed: false,
             work: 0,
@@ -82,8 +94,17 @@ impl<'a> Replay<'a> {
         inside.map(|known| u64::from(known.ticket.weight)).sum()
     }
 
-    fn fits(&self, weight: u32) -> bool {
+    /// For how long the rate keeps somebody of that weight out.
+    pub fn limited_for(&self, weight: u32) -> Micros {
+        self.cells.wait(self.spec.rate, weight, self.now)
+    }
+
+    pub fn has_room(&self, weight: u32) -> bool {
         self.held() + u64::from(weight) <= u64::from(self.limit)
+    }
+
+    fn fits(&self, weight: u32) -> bool {
+        self.has_room(weight) && self.limited_for(weight) == 0
     }
 
     fn floor(&self) -> Option<u64> {
@@ -99,12 +120,53 @@ impl<'a> Replay<'a> {
         self.waiting().reduce(|a, b| if before(&b.ticket, &a.ticket) { b } else { a }).map(|known| known.id)
     }
 
+    /// Whether this waiter may be the next one: the head, or who was drawn, or might be drawn now (G5).
+    fn may_be_next(&self, ticket: &Ticket) -> bool {
+        let oldest = self.waiting().map(|known| known.ticket.arrival).min().unwrap_or(0);
+        match self.spec.pick {
+            Pick::Head => self.head().is_some_and(|id| self.tickets.iter().any(|k| k.id == id && k.ticket == *ticket)),
+            Pick::Uniform { .. } | Pick::Aging { .. } if self.drawn != 0 => self.drawn == ticket.arrival,
+            Pick::Uniform { overdue: Some(overdue) } if self.now.saturating_sub(oldest) >= overdue => {
+                ticket.arrival == oldest
+            }
+            Pick::Uniform { .. } | Pick::Aging { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// A draw that does not fit is next until it is in or gone, and is only made when there is room.
+    pub fn drawn_is(&mut self, drawn: u64) -> Result<(), String> {
+        if self.drawn != 0 || drawn == 0 {
+            ensure!(drawn == self.drawn, "{drawn} was drawn, but {} is next", self.drawn);
+            return Ok(());
+        }
+        ensure!(self.spec.pick.is_drawn(), "drawn, where nobody draws");
+        let Some(known) = self.waiting().find(|known| known.ticket.arrival == drawn) else {
+            return Err(format!("{drawn} was drawn, but does not wait"));
+        };
+        ensure!(self.fits(1), "drawn, though there is no room: {known:?}");
+        ensure!(self.may_be_next(&known.ticket), "drawn before who is overdue: {known:?}");
+        self.seen.push("drawn, but does not fit");
+        Ok(())
+    }
+
+    /// Who is let in by a rate alone holds nothing.
+    fn keep_if_leased(&mut self, effect: &Effect<u32>, at: usize, asked: bool) {
+        if !self.spec.leased {
+            let known = Known { local: effect.local, ..self.tickets.swap_remove(at) };
+            if asked {
+                self.passed = Some(known);
+            }
+        }
+    }
+
     /// Whether this newcomer may enter at once: nobody barges (G5).
     pub fn may_enter(&self, new: &Newcomer) -> bool {
         let ticket = self.newcomer(new, State::Holding, self.arrival.saturating_add(1).max(self.now));
         let first = match self.spec.pick {
             Pick::Head => self.waiting().all(|known| before(&ticket, &known.ticket)),
-            _ => true,
+            Pick::Nobody => true,
+            _ => self.waiting().next().is_none(),
         };
         first && self.fits(new.weight)
     }
@@ -139,6 +201,9 @@ impl<'a> Replay<'a> {
     }
 
     pub fn lease_deadline(&self, who: Option<usize>) -> Micros {
+        if !self.spec.leased {
+            return NEVER;
+        }
         let unguarded = if self.spec.guarded && !self.is_shared(who) { NEVER } else { self.now + self.spec.ttl };
         unguarded.min(self.longest(self.now))
     }
@@ -159,13 +224,16 @@ impl<'a> Replay<'a> {
     }
 
     fn newcomer(&self, new: &Newcomer, state: State, arrival: u64) -> Ticket {
+        // A draw goes by arrival alone.
+        let by_rank = !self.spec.pick.is_drawn();
         Ticket {
             state,
             attend: if new.stay == Stay::Here { Attend::Here } else { Attend::Away },
             weight: new.weight,
             group: None,
-            score: new.score,
-            per_second: new.per_second,
+            lane: 0,
+            score: if by_rank { new.score } else { 0.0 },
+            per_second: if by_rank { new.per_second } else { 0.0 },
             arrival,
             fence: 0,
             deadline: 0,
@@ -256,8 +324,9 @@ impl<'a> Replay<'a> {
 
     fn admitted(&mut self, effect: &Effect<u32>) -> Result<(), String> {
         let new = self.enters_anew()?;
-        ensure!(self.fits(new.weight), "admitted above the limit");
+        ensure!(self.has_room(new.weight), "admitted above the limit");
         ensure!(self.may_enter(&new), "barged");
+        self.cells.spend(self.spec.rate, new.weight, self.now)?;
         let arrival = self.next_arrival();
         let mut ticket = self.newcomer(&new, State::Holding, arrival);
         ticket.attend = self.holder_attend(new.who);
@@ -268,6 +337,10 @@ impl<'a> Replay<'a> {
         self.told(effect, &known)?;
         self.entered = Some(effect.id);
         self.push(known);
+        if !self.spec.leased {
+            self.seen.push("let through");
+        }
+        self.keep_if_leased(effect, self.tickets.len() - 1, true);
         Ok(())
     }
 
@@ -287,16 +360,33 @@ impl<'a> Replay<'a> {
         let known = &mut self.tickets[at];
         known.group = None;
         known.ticket = Ticket { state: State::Holding, attend, deadline, since: self.now, group: None, ..known.ticket };
-        self.told(effect, &self.tickets[at])
+        self.told(effect, &self.tickets[at])?;
+        if !self.spec.leased {
+            self.seen.push("let through from an offer");
+        }
+        self.keep_if_leased(effect, at, true);
+        Ok(())
     }
 
     fn chosen(&mut self, effect: &Effect<u32>, at: usize) -> Result<(), String> {
         self.work += 1;
         let known = self.tickets[at];
         ensure!(known.ticket.state == State::Waiting, "chosen, but not waiting: {known:?}");
-        ensure!(self.head() == Some(known.id), "chosen, but not the head: {known:?}");
+        ensure!(self.may_be_next(&known.ticket), "chosen, but not next: {known:?}");
         ensure!(known.ticket.deadline > self.now, "chosen, but absent: {known:?}");
-        ensure!(self.fits(known.ticket.weight), "chosen above the limit: {known:?}");
+        ensure!(self.has_room(known.ticket.weight), "chosen above the limit: {known:?}");
+        self.cells.spend(self.spec.rate, known.ticket.weight, self.now)?;
+        if self.drawn != 0 {
+            self.seen.push("drawn before, and in");
+        }
+        let waited = self.now.saturating_sub(known.ticket.arrival);
+        match self.spec.pick {
+            Pick::Uniform { overdue: Some(overdue) } if waited >= overdue => self.seen.push("overdue"),
+            Pick::Uniform { .. } => self.seen.push("drawn alike"),
+            Pick::Aging { .. } => self.seen.push("drawn by age"),
+            _ => {}
+        }
+        self.drawn = 0;
         let mut ticket = Ticket { fence: self.next_fence(), since: self.now, ..known.ticket };
         if known.ticket.attend == Attend::Here {
             ticket.state = State::Holding;
@@ -319,6 +409,10 @@ impl<'a> Replay<'a> {
         // A newcomer's handle is not known yet.
         ensure!(is == expected || known.local.is_none(), "granted {is:?} instead of {expected:?}");
         ensure!(ticket.state == State::Holding, "let in, though it is away");
+        if !self.spec.leased {
+            self.seen.push("let through from the line");
+        }
+        self.keep_if_leased(effect, at, false);
         Ok(())
     }
 
@@ -359,8 +453,8 @@ impl<'a> Replay<'a> {
             Ending::Missed => due && ticket.state == State::Offered && !self.goes_back(ticket),
             Ending::Absent => due && ticket.state == State::Waiting,
             Ending::TooHeavy => {
-                let head = self.head() == Some(known.id) && !due;
-                head && self.limit > 0 && ticket.weight > self.limit
+                let next = self.may_be_next(ticket) && !due;
+                next && self.limit > 0 && ticket.weight > self.limit
             }
             Ending::Evicted => {
                 !due && match *self.ask {
@@ -387,6 +481,13 @@ impl<'a> Replay<'a> {
             _ => false,
         };
         ensure!(right, "ended as {ending:?}: {known:?}");
+        if ticket.state == State::Waiting && self.drawn == ticket.arrival {
+            self.seen.push("drawn before, and gone");
+            self.drawn = 0;
+        }
+        if ending == Ending::Missed && self.spec.rate.is_some() {
+            self.seen.push("a missed cell");
+        }
         if matches!(ending, Ending::Lapsed | Ending::Missed | Ending::Absent | Ending::TooHeavy) {
             self.work += 1;
         }

@@ -1,6 +1,7 @@
 //! Whether an answer is honest, given what the gate looks like after the step; and what the command itself
 //! changed without an effect: presence, deadlines, names.
 
+use airlock_core::Local;
 use airlock_core::gate::{Answer, Attend, Denial, Ending, Grant, Ledger as _, Meta, Micros, NEVER, OnReentry};
 use airlock_core::gate::{Inspection, Outcome, Page, Pick, Place, State, Stay, Table, Ticket};
 
@@ -14,6 +15,10 @@ impl Replay<'_> {
     /// `effects` is how many there were: who was given up or put out is gone, and only they say so.
     pub fn finish(&mut self, answer: &Answer, table: &Table, endings: &[Ending]) -> Checked {
         self.forget_spent(table);
+        self.drawn_is(table.meta().drawn)?;
+        if let (Outcome::Admitted(grant), Some(passed)) = (&answer.outcome, &self.passed) {
+            return self.let_through(grant, passed, passed.local);
+        }
         let outcome = &answer.outcome;
         let found = self.ask.name().and_then(|name| self.resolve(name));
         match *self.ask {
@@ -130,18 +135,28 @@ impl Replay<'_> {
                 ensure!(known.ticket.state == State::Spent && known.ticket.ending == *ending, "over: {known:?}");
                 ensure!(new.token == known.token, "over because of another token");
             }
-            (Outcome::Refused { reason, .. }, mine) => {
+            (Outcome::Refused { reason, retry_after }, mine) => {
                 ensure!(entered.or(found).is_none(), "refused, but it has a ticket");
                 let too_heavy = self.limit > 0 && new.weight > self.limit;
                 let holds = mine.is_some_and(|(_, known)| known.ticket.state == State::Holding);
                 let shut_out = mine.is_none() && !too_heavy && !self.may_enter(new);
                 let waits = new.stay != Stay::No && self.spec.pick != Pick::Nobody;
                 let limit = self.spec.line.group_capacity;
+                // The rate alone is in the way; how long it will be is known only to whoever is next.
+                let wait = self.limited_for(new.weight);
+                let limited = self.has_room(new.weight) && wait > 0;
+                let told = *reason == Denial::Limited && self.count(State::Waiting) == 0;
+                let expected = told.then_some(wait);
+                ensure!(*retry_after == expected, "come back in {retry_after:?} instead of {expected:?}");
+                if told {
+                    self.seen.push("limited, and told how long");
+                }
                 let right = match reason {
                     Denial::Duplicate => holds && self.spec.on_reentry == OnReentry::Refuse,
                     Denial::TooHeavy => mine.is_none() && too_heavy,
                     Denial::Full if mine.is_some() => !holds && new.stay == Stay::No,
-                    Denial::Full => shut_out && !waits,
+                    Denial::Full => shut_out && !waits && !limited,
+                    Denial::Limited => shut_out && !waits && limited,
                     Denial::LineFull => shut_out && waits && in_line >= self.spec.line.capacity,
                     Denial::GroupLineFull => {
                         shut_out && waits && new.group.is_some_and(|group| self.in_line_of(group) >= limit)
@@ -273,15 +288,20 @@ impl Replay<'_> {
 
     fn granted(&self, grant: &Grant, at: usize, table: &Table) -> Checked {
         let known = &self.tickets[at];
+        ensure!(self.spec.leased, "still there, but a rate keeps nobody: {known:?}");
+        self.let_through(grant, known, table.local(known.id))
+    }
+
+    fn let_through(&self, grant: &Grant, known: &Known, local: Option<Local>) -> Checked {
         let inside = self.tickets.iter().filter(|known| known.ticket.state.takes_room());
         let expected = Grant {
-            local: table.local(known.id),
+            local,
             fence: known.ticket.fence,
-            floor: inside.map(|known| known.ticket.fence).min().unwrap_or(0),
+            floor: inside.map(|known| known.ticket.fence).min().unwrap_or(NEVER).min(known.ticket.fence),
             until: known.ticket.deadline,
             shared: self.is_shared(known.who),
             waited: known.ticket.since.saturating_sub(known.ticket.arrival),
-            leased: true,
+            leased: self.spec.leased,
         };
         ensure!(known.ticket.state == State::Holding, "admitted, but not inside: {known:?}");
         ensure!(known.ticket.deadline > self.now, "admitted, but over: {known:?}");
@@ -295,7 +315,14 @@ impl Replay<'_> {
         let waiting = self.tickets.iter().filter(|known| known.ticket.state == State::Waiting);
         let ahead = waiting.clone().filter(|other| before(&other.ticket, &known.ticket)).count() as u64;
         let is = (place.position, place.exact, place.waiting, place.local);
-        let expected = (ahead + 1, true, waiting.count() as u64, table.local(known.id));
+        let waiting = waiting.count() as u64;
+        // In a lottery all are as near to the door as the pool is large, and only alike ones have one chance.
+        let drawn = self.spec.pick.is_drawn();
+        let position = if drawn { waiting } else { ahead + 1 };
+        let expected = (position, !drawn, waiting, table.local(known.id));
+        let alike = self.spec.pick == Pick::Uniform { overdue: None };
+        let chance = alike.then(|| 1.0 / waiting as f64);
+        ensure!(place.chance == chance, "a chance of {:?} instead of {chance:?}", place.chance);
         ensure!(is == expected, "placed {is:?} instead of {expected:?}");
         let known_pace = table.meta().pace_samples > 0;
         ensure!(place.estimated_wait.is_some() == known_pace, "a made-up wait: {place:?}");

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use airlock_core::gate::table::Floor;
-use airlock_core::gate::{Group, GroupId, Key, Ledger, LineOrder, Meta, Micros, NEVER, State, Ticket};
+use airlock_core::gate::{Group, GroupId, Key, Ledger, LineOrder, Meta, Micros, NEVER, State, Ticket, sortable};
 use airlock_core::{Local, Secret};
 
 #[derive(Debug, Default)]
@@ -242,5 +242,17 @@ impl Ledger for Rows {
         } else if let Some(row) = self.groups.get_mut(&id) {
             row.1 = group;
         }
+    }
+
+    // select id from groups where listed order by tag, head, id limit 1
+    fn first_listed(&self) -> Option<GroupId> {
+        let listed = self.groups.iter().filter(|(_, (_, group))| group.listed);
+        listed.min_by_key(|(id, (_, group))| (sortable(group.tag), group.head, **id)).map(|(id, _)| *id)
+    }
+
+    // select id from groups where in_line = 0 and … order by period, finish, id limit 1
+    fn first_resting(&self) -> Option<GroupId> {
+        let resting = self.groups.iter().filter(|(_, (_, group))| group.is_resting());
+        resting.min_by_key(|(id, (_, group))| (group.period, sortable(group.finish), **id)).map(|(id, _)| *id)
     }
 }

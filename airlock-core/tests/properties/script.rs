@@ -1,7 +1,7 @@
 //! What is asked: random configurations, clocks and commands.
 
 use airlock_core::Local;
-use airlock_core::gate::{LineSpec, Micros, NEVER, OnMissed, OnReentry, Page, Pick, Spec, State, Stay};
+use airlock_core::gate::{LineSpec, Micros, NEVER, OnMissed, OnReentry, Page, Pick, RateSpec, Spec, State, Stay};
 
 use crate::ask::{Ask, GROUPS, IDENTITIES, Name, Newcomer, TokenNumber};
 use crate::model::Known;
@@ -26,6 +26,8 @@ pub struct Script {
     pub random: Random,
     kind: Kind,
     priorities: bool,
+    /// Nobody weighs more than the rate lets in at once: that is refused before it comes to a gate.
+    heaviest: u32,
     aging: f64,
     /// Divides how fast time goes by: where it is slow, lines get long.
     pace: u64,
@@ -35,7 +37,9 @@ pub struct Script {
 }
 
 pub fn spec(random: &mut Random, kind: Kind) -> Spec {
-    let limit = random.below(7) as u32;
+    let rate = random.one_in(3).then(|| rate(random));
+    let leased = rate.is_none() || random.one_in(2);
+    let limit = if leased { random.below(7) as u32 } else { u32::MAX };
     let span = |random: &mut Random, most: u64| if random.one_in(12) { 1 } else { 1 + random.below(most) };
     let presence = span(random, 4_000_000);
     let line = LineSpec {
@@ -50,13 +54,13 @@ pub fn spec(random: &mut Random, kind: Kind) -> Spec {
         on_missed: random.of(&[OnMissed::Drop, OnMissed::Requeue]),
     };
     Spec {
-        rate: None,
-        leased: true,
+        rate,
+        leased,
         name: "properties".into(),
         limit,
         ttl: span(random, 4_000_000),
         max_hold: if random.one_in(3) { span(random, 10_000_000) } else { NEVER },
-        pick: if random.one_in(10) && kind != Kind::Crowd { Pick::Nobody } else { Pick::Head },
+        pick: if random.one_in(10) && kind != Kind::Crowd { Pick::Nobody } else { pick(random) },
         line,
         on_reentry: random.of(&[OnReentry::Refuse, OnReentry::Share]),
         step_bound: random.of(&[1, 3, 64]),
@@ -64,20 +68,43 @@ pub fn spec(random: &mut Random, kind: Kind) -> Spec {
     }
 }
 
+/// From one in a microsecond to one in minutes.
+fn rate(random: &mut Random) -> RateSpec {
+    let most = random.of(&[1, 100, 10_000, 1_000_000, 200_000_000]);
+    RateSpec { interval: 1 + random.below(most), burst: 1 + random.below(6) as u32 }
+}
+
+fn pick(random: &mut Random) -> Pick {
+    match random.below(4) {
+        0 => {
+            let overdue = 1 + random.below(3_000_000);
+            Pick::Uniform { overdue: random.one_in(2).then_some(overdue) }
+        }
+        1 => {
+            let base = random.of(&[1e-9, 0.5, 1.0, 1e6]);
+            let (per_second, max) = (random.of(&[0.0, 0.1, 1.0, 1e9]), random.of(&[1.0, 5.0, 1e12]));
+            Pick::Aging { base, per_second, max: base * max }
+        }
+        _ => Pick::Head,
+    }
+}
+
 impl Script {
-    pub fn new(random: Random, kind: Kind) -> Self {
+    pub fn new(random: Random, kind: Kind, spec: &Spec) -> Self {
+        let heaviest = spec.rate.map_or(7, |rate| rate.burst);
         let mut random = random;
         let priorities = random.one_in(2);
         let aging = if random.one_in(2) { 0.0 } else { random.of(&[0.5, 2.0, -1.0, 1e-3]) };
         let pace = if kind == Kind::Crowd { 500 } else { random.of(&[1, 8, 64]) };
-        Script { random, kind, priorities, aging, pace, last_token: 0, tokens: Vec::new(), locals: Vec::new() }
+        Script { random, kind, priorities, heaviest, aging, pace, last_token: 0, tokens: Vec::new(), locals: Vec::new() }
     }
 
     /// How far the clock moves: often not at all, often exactly to a deadline or just before it, seldom very far.
-    pub fn pause(&mut self, now: Micros, known: &[Known]) -> Micros {
+    pub fn pause(&mut self, now: Micros, known: &[Known], next_at: Option<Micros>) -> Micros {
         let (random, pace) = (&mut self.random, self.pace);
         match random.below(20) {
-            0..=9 => 0,
+            0..=8 => 0,
+            9 if random.one_in(pace) => next_at.unwrap_or(now).saturating_sub(now + random.below(2)),
             10 | 11 => 1,
             12 | 13 => random.below(50_000) / pace,
             14 | 15 => random.below(1_000_000) / pace,
@@ -125,7 +152,7 @@ impl Script {
         let who =
             if random.one_in(if self.kind == Kind::Crowd { 12 } else { 2 }) { Some(someone(random)) } else { None };
         let group = if random.one_in(2) { Some(random.below(GROUPS.len() as u64) as usize) } else { None };
-        let weight = if random.one_in(4) { 1 + random.below(7) as u32 } else { 1 };
+        let weight = if random.one_in(4) { 1 + random.below(7) as u32 } else { 1 }.min(self.heaviest);
         let score = if self.priorities { random.of(&[0.0, -0.0, -1.0, -5.0, 3.5, -1e6]) } else { 0.0 };
         let per_second = self.aging;
         let stay = random.of(&[Stay::No, Stay::Here, Stay::Here, Stay::Away, Stay::Away, Stay::Away]);

@@ -8,6 +8,7 @@ use airlock_core::gate::{self, Answer, Attend, Change, Effects, Ending, Ledger, 
 use airlock_core::gate::{State, Table, Ticket, Verb};
 
 use crate::ask::{Ask, IDENTITIES, Name};
+use crate::cells::Cells;
 use crate::checks::{self, Past};
 use crate::compare;
 use crate::coverage::Coverage;
@@ -31,6 +32,9 @@ pub struct World {
     /// Decides quickly what it can; where handles are used.
     quick: Option<Table>,
     known: Vec<Known>,
+    cells: Cells,
+    /// When the gate said that something will happen by itself.
+    next_at: Option<Micros>,
     log: VecDeque<(Micros, Ask, Outcome)>,
     /// All that were ever given.
     handles: HashSet<Local>,
@@ -46,14 +50,16 @@ impl World {
         let now = random.of(&[0, 1_777_777_777_000_000]);
         let floor = Floor { arrival: random.of(&[0, now, now + 1000]), fence: now, serial: 0 };
         World {
+            script: Script::new(random, kind, &spec),
             spec,
             kind,
-            script: Script::new(random, kind),
             now,
             table: Table::starting_at(floor, 7),
             rows: (kind != Kind::Guarded).then(|| Rows::starting_at(floor)),
             quick: (kind == Kind::Guarded).then(|| Table::starting_at(floor, 7)),
             known: Vec::new(),
+            cells: Cells::default(),
+            next_at: None,
             log: VecDeque::new(),
             handles: HashSet::new(),
             coverage: Coverage::default(),
@@ -80,7 +86,7 @@ impl World {
 
     fn live(&mut self, commands: u64) -> Result<(), String> {
         while self.commands < commands {
-            self.now += self.script.pause(self.now, &self.known);
+            self.now += self.script.pause(self.now, &self.known, self.next_at);
             let ask = self.script.next(&self.known);
             let answer = self.step(&ask)?;
             let more = if answer.more {
@@ -118,6 +124,10 @@ impl World {
     fn repeat(&mut self, ask: &Ask, first: &Answer) -> Result<(), String> {
         if matches!(ask, Ask::Enter(new) if new.token.is_none()) {
             // Without a token it is another entrant.
+            return Ok(());
+        }
+        if !self.spec.leased && matches!(first.outcome, Outcome::Admitted(_)) {
+            // Nothing is left of who was let in by a rate alone: whoever asks again is another one.
             return Ok(());
         }
         let before: Vec<(u32, Ticket)> = self.table.tickets().map(|(id, ticket)| (id, *ticket)).collect();
@@ -170,7 +180,11 @@ impl World {
         }
         let known = self.replay(ask, &meta, &effects, &answer)?;
         let past = Past { held: meta.held, known: &self.known };
-        checks::invariants(&self.table, &self.spec, self.now, &answer, &past)?;
+        checks::invariants(&self.table, &self.spec, self.now, &answer, &past, &self.cells)?;
+        self.next_at = answer.next_at;
+        if meta.replenished_at > 0 && self.table.meta().replenished_at == 0 {
+            self.coverage.count("replenished");
+        }
         self.numbers_grow(&meta)?;
         if let Some(rows) = &mut self.rows {
             let mut rows_effects = Effects::new(gate::Record::Names);
@@ -180,7 +194,7 @@ impl World {
             compare::states(&self.table, rows)?;
         }
         if let Some(quick) = &mut self.quick {
-            let outcome = match quickly(quick, &self.spec, ask, self.now) {
+            let outcome = match quickly(quick, &self.spec, ask, self.now, entropy) {
                 Some((how, outcome)) => {
                     self.coverage.count(how);
                     outcome
@@ -207,7 +221,7 @@ impl World {
         answer: &Answer,
     ) -> Result<Vec<Known>, String> {
         let limit = self.table.meta().override_limit.unwrap_or(self.spec.limit);
-        let mut replay = Replay::new(&self.spec, ask, self.now, limit, meta, &self.known);
+        let mut replay = Replay::new(&self.spec, ask, self.now, limit, meta, (&self.known, &self.cells));
         let mut endings: Vec<Ending> = Vec::new();
         for effect in effects.iter() {
             replay.apply(effect).map_err(|problem| format!("{problem}\nin {effects:?}"))?;
@@ -221,6 +235,10 @@ impl World {
         let past = Past { held: meta.held, known: &self.known };
         checks::sweep(&self.spec, effects, answer, replay.work, &past)?;
 
+        for what in &replay.seen {
+            self.coverage.count(what);
+        }
+        self.cells = replay.cells;
         let mut known = replay.tickets;
         known.sort_by_key(|known| known.id);
         let mut expected = known.iter_mut();
@@ -304,6 +322,16 @@ impl World {
         let left = *self.table.meta();
         ensure!(left.soonest == NEVER, "something is still expected at {}", left.soonest);
         self.step(&Ask::Resize(None))?;
+        if left.replenished_at > self.now {
+            // The last thing that happens by itself.
+            ensure!(self.next_at == Some(left.replenished_at), "next at {:?}: {left:?}", self.next_at);
+            self.now = left.replenished_at - 1;
+            self.settle()?;
+            ensure!(!gate::is_idle(&self.table), "idle too early: {left:?}");
+            self.now += 1;
+            self.settle()?;
+            self.coverage.count("outlived by its rate");
+        }
         ensure!(gate::is_idle(&self.table), "not idle: {left:?}");
         if let Some(rows) = &self.rows {
             ensure!(rows.group_count() == 0 && rows.index_sizes() == (0, 0), "rows are left: {rows:?}");
@@ -318,7 +346,7 @@ impl World {
 }
 
 /// What the memory store decides without a step.
-fn quickly(table: &mut Table, spec: &Spec, ask: &Ask, now: Micros) -> Option<(&'static str, Outcome)> {
+fn quickly(table: &mut Table, spec: &Spec, ask: &Ask, now: Micros, entropy: u64) -> Option<(&'static str, Outcome)> {
     match (ask.verb(), ask) {
         (Verb::Enter(enter), _) => {
             if let Some(grant) = table.admit_quickly(spec, &enter, now) {
@@ -335,7 +363,7 @@ fn quickly(table: &mut Table, spec: &Spec, ask: &Ask, now: Micros) -> Option<(&'
             }
             while table.has_promotion(spec) {
                 let mut told = Effects::new(gate::Record::Nothing);
-                if !gate::step(table, spec, &Verb::Tick, now, 0, &mut told).more {
+                if !gate::step(table, spec, &Verb::Tick, now, entropy, &mut told).more {
                     break;
                 }
             }

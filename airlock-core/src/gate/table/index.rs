@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hash};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use crate::gate::{Group, GroupId, Micros, State};
+use crate::gate::{Group, GroupId, Micros, State, sortable};
 use crate::token::Secret;
 
 /// The indexes that only some gates need. Slots only: the names stand in the entries.
@@ -67,6 +67,10 @@ pub(super) struct Groups {
     by_name: HashTable<u32>,
     rows: Vec<(Box<str>, Group)>,
     free: Vec<u32>,
+    /// By tag and arrival of the head.
+    listed: BTreeSet<(u64, u64, u32)>,
+    /// By period and last tag.
+    resting: BTreeSet<(u32, u64, u32)>,
 }
 
 impl Groups {
@@ -97,7 +101,17 @@ impl Groups {
 
     pub(super) fn write(&mut self, id: GroupId, group: Group) {
         let row = &mut self.rows[id.0 as usize];
-        row.1 = group;
+        let old = std::mem::replace(&mut row.1, group);
+        let listed = |group: &Group| group.listed.then(|| (sortable(group.tag), group.head, id.0));
+        if listed(&old) != listed(&group) {
+            listed(&old).map(|key| self.listed.remove(&key));
+            self.listed.extend(listed(&group));
+        }
+        let resting = |group: &Group| group.is_resting().then(|| (group.period, sortable(group.finish), id.0));
+        if resting(&old) != resting(&group) {
+            resting(&old).map(|key| self.resting.remove(&key));
+            self.resting.extend(resting(&group));
+        }
         if group.is_empty() {
             let hash = self.hasher.hash_one(&*row.0);
             row.0 = Box::default();
@@ -106,5 +120,13 @@ impl Groups {
                 self.free.push(id.0);
             }
         }
+    }
+
+    pub(super) fn first_listed(&self) -> Option<GroupId> {
+        self.listed.first().map(|&(_, _, id)| GroupId(id))
+    }
+
+    pub(super) fn first_resting(&self) -> Option<GroupId> {
+        self.resting.first().map(|&(_, _, id)| GroupId(id))
     }
 }

@@ -348,6 +348,14 @@ impl Ledger for Table {
     fn write_group(&mut self, id: GroupId, group: Group) {
         self.indexes().groups.write(id, group);
     }
+
+    fn first_listed(&self) -> Option<GroupId> {
+        self.indexes.as_ref()?.groups.first_listed()
+    }
+
+    fn first_resting(&self) -> Option<GroupId> {
+        self.indexes.as_ref()?.groups.first_resting()
+    }
 }
 
 impl Table {

@@ -59,7 +59,8 @@ impl Table {
         }
         let slot = self.slot(local)?;
         let entry = &mut self.entries[slot as usize];
-        if entry.ticket.state != State::Holding || entry.secret.is_some() || entry.identity.is_some() {
+        let named = entry.secret.is_some() || entry.identity.is_some() || entry.ticket.group.is_some();
+        if entry.ticket.state != State::Holding || named {
             return None;
         }
         entry.serial = 0;
@@ -103,7 +104,7 @@ impl Table {
                 let head = self.line.nth(0).map(|slot| self.entries[slot as usize].ticket.weight);
                 head.is_some_and(|weight| self.has_room(spec, weight) || limit > 0 && weight > limit)
             }
-            Pick::Uniform { .. } | Pick::Aging { .. } => self.meta.waiting > 0 && self.has_room(spec, 1),
+            Pick::Fair | Pick::Uniform { .. } | Pick::Aging { .. } => self.meta.waiting > 0 && self.has_room(spec, 1),
         }
     }
 
@@ -121,7 +122,8 @@ impl Table {
     #[inline(always)]
     fn is_plain(&self, spec: &Spec, enter: &Enter<'_>, now: Micros) -> bool {
         let named = enter.key.is_some() || enter.identity.is_some();
-        !named && spec.guarded && spec.rate.is_none() && spec.max_hold == NEVER && self.meta.soonest > now
+        let plain = spec.rate.is_none() && spec.pick != Pick::Fair;
+        !named && plain && spec.guarded && spec.max_hold == NEVER && self.meta.soonest > now
     }
 
     #[inline(always)]
@@ -155,6 +157,7 @@ fn anonymous(enter: &Enter<'_>, state: State, arrival: u64, fence: u64, since: M
         attend: Attend::Here,
         weight: enter.weight,
         group: None,
+        lane: 0,
         score: enter.score,
         per_second: enter.per_second,
         arrival,
