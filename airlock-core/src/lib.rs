@@ -64,6 +64,7 @@ mod line;
 pub mod name;
 pub mod observer;
 mod permit;
+pub mod presets;
 mod rate;
 mod seal;
 pub mod store;
