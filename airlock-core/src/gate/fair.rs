@@ -154,8 +154,9 @@ impl<L: Ledger> Step<'_, L> {
 
     /// Nobody waits any more: all tags are void.
     pub(super) fn void_tags(&mut self) {
+        let fair = self.is_fair();
         let meta = self.ledger.meta_mut();
-        if meta.waiting == 0 {
+        if fair && meta.waiting == 0 {
             meta.period = meta.period.wrapping_add(1);
             meta.virtual_time = 0.0;
         }

@@ -81,7 +81,11 @@ pub fn invariants(
     ensure!(known == floor, "floor {known:?} instead of {floor:?}");
     ensure!(tickets.iter().all(|ticket| ticket.arrival <= meta.arrival && ticket.fence <= meta.fence), "{meta:?}");
     let replenished_at = cells.replenished_at(now);
-    ensure!(meta.replenished_at == replenished_at, "replenished at {} instead of {replenished_at}", meta.replenished_at);
+    ensure!(
+        meta.replenished_at == replenished_at,
+        "replenished at {} instead of {replenished_at}",
+        meta.replenished_at
+    );
     let idle = tickets.is_empty() && meta.override_limit.is_none() && replenished_at == 0;
     ensure!(is_idle(table) == idle, "is_idle is wrong about {tickets:?}");
     each(&tickets, spec)

@@ -91,9 +91,9 @@ pub fn twins(table: (&Table, &Outcome), quick: (&Table, &Outcome)) -> Result<(),
     ensure!(alike, "a step answers {:?}, the short cut {:?}", table.1, quick.1);
     ensure!(table.0.meta() == quick.0.meta(), "a step leaves {:?}, the short cut {:?}", table.0.meta(), quick.0.meta());
     ensure!(Ledger::floor(table.0) == Ledger::floor(quick.0), "the short cut has another floor");
-    // The rank of who is inside has no meaning any more.
+    // The rank of who is inside, or was, has no meaning any more.
     let plain = |(slot, ticket): (u32, &Ticket)| match ticket.state {
-        State::Holding => (slot, Ticket { score: 0.0, per_second: 0.0, ..*ticket }),
+        State::Holding | State::Spent => (slot, Ticket { score: 0.0, per_second: 0.0, ..*ticket }),
         _ => (slot, *ticket),
     };
     let alike = table.0.tickets().map(plain).eq(quick.0.tickets().map(plain));

@@ -96,7 +96,17 @@ impl Script {
         let priorities = random.one_in(2);
         let aging = if random.one_in(2) { 0.0 } else { random.of(&[0.5, 2.0, -1.0, 1e-3]) };
         let pace = if kind == Kind::Crowd { 500 } else { random.of(&[1, 8, 64]) };
-        Script { random, kind, priorities, heaviest, aging, pace, last_token: 0, tokens: Vec::new(), locals: Vec::new() }
+        Script {
+            random,
+            kind,
+            priorities,
+            heaviest,
+            aging,
+            pace,
+            last_token: 0,
+            tokens: Vec::new(),
+            locals: Vec::new(),
+        }
     }
 
     /// How far the clock moves: often not at all, often exactly to a deadline or just before it, seldom very far.
