@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use airlock_axum::admission::{AgingLottery, FairShare, Fifo, Lottery, Opportunistic, Priority};
 use airlock_axum::store::MemoryStore;
 use airlock_axum::{Airlock, AirlockLayer, ConfigError, Line, Seal, by_header, integer_header};
 use axum::Router;
@@ -65,12 +66,22 @@ impl Airlocks {
             .line(line.clone())
             .store(store.clone())
             .build()?;
-        let shared =
-            Airlock::builder("shared").seal(Seal::semaphore(options.limit).ttl(options.ttl)).line(line).store(store);
+        let seal = Seal::semaphore(options.limit).ttl(options.ttl);
+        let seal = match options.rate {
+            Some(rate) => seal.with_rate(rate),
+            None => seal,
+        };
+        if options.tenant_cap.is_some() && options.admission != Admission::FairShare {
+            return Err(ConfigError::new("--tenant-cap", "it needs --admission fair-share"));
+        }
+        let shared = Airlock::builder("shared").seal(seal).line(line).store(store);
         let shared = match options.admission {
-            Admission::Opportunistic => shared.admission(airlock_axum::admission::Opportunistic::new()),
-            Admission::Fifo => shared.admission(airlock_axum::admission::Fifo::new()),
-            Admission::Priority => shared.admission(airlock_axum::admission::Priority::new()),
+            Admission::Opportunistic => shared.admission(Opportunistic::new()),
+            Admission::Fifo => shared.admission(Fifo::new()),
+            Admission::Priority => shared.admission(Priority::new()),
+            Admission::Lottery => shared.admission(Lottery::new()),
+            Admission::AgingLottery => shared.admission(AgingLottery::new(1.0, 1.0 / 60.0, 10.0)),
+            Admission::FairShare => shared.admission(FairShare::new().cap_each(options.tenant_cap.unwrap_or_default())),
         };
         Ok(Airlocks { imports, shared: shared.build()? })
     }

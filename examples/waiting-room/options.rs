@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use airlock_axum::Rate;
 use clap::{Parser, ValueEnum};
 
 /// An HTTP server that lets at most so many requests work at once, for each tenant and in all, and keeps the others
@@ -32,6 +33,14 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 2)]
     pub(crate) tenant_limit: u32,
 
+    /// How many of one tenant may work in /shared at once, with --admission fair-share; any number without
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) tenant_cap: Option<u32>,
+
+    /// How many may begin to work in /shared in a time, such as 50/minute, 5/second or 1000/hour
+    #[arg(long, value_name = "N/minute", value_parser = rate)]
+    pub(crate) rate: Option<Rate>,
+
     /// How long a request waits in line for its turn, in seconds, such as 5 or 0.5; 0: not at all
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, default_value = "0", value_parser = seconds)]
     pub(crate) wait: Duration,
@@ -53,6 +62,10 @@ Examples:
       one at once for each tenant; the others wait up to ten seconds for their turn
   waiting-room --wait 60 --limit 1 --admission priority
       in /shared the highest x-priority goes first
+  waiting-room --wait 60 --limit 4 --admission fair-share --tenant-cap 2
+      in /shared each tenant in turn, and at most two of each at once
+  waiting-room --limit 3 --rate 50/minute
+      in /shared three at once, and fifty a minute
 
 Set RUST_LOG=airlock=debug to see every admission, wait and refusal.";
 
@@ -81,10 +94,29 @@ pub(crate) enum Admission {
     Fifo,
     /// The highest `x-priority` first, equals in order of arrival
     Priority,
+    /// Any of those who wait, each as likely as the other
+    Lottery,
+    /// Any of those who wait, the likelier the longer: after a minute twice, at most ten times as likely
+    AgingLottery,
+    /// Each tenant in turn, however many it sends
+    FairShare,
 }
 
 /// The longest wait or time to live: a day.
 const LONGEST: f64 = 86_400.0;
+
+fn rate(text: &str) -> Result<Rate, String> {
+    let explain = || "not a rate such as 50/minute, 5/second or 1000/hour".to_owned();
+    let (count, unit) = text.split_once('/').ok_or_else(explain)?;
+    let count: u32 = count.parse().map_err(|_| explain())?;
+    match (count, unit) {
+        (0, _) => Err("must let at least one in".to_owned()),
+        (_, "second") => Ok(Rate::per_second(count)),
+        (_, "minute") => Ok(Rate::per_minute(count)),
+        (_, "hour") => Ok(Rate::per_hour(count)),
+        _ => Err(explain()),
+    }
+}
 
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds, such as 5 or 0.5".to_owned())?;

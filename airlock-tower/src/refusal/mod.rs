@@ -3,6 +3,7 @@
 //! | what happened | status | `Airlock-Status` |
 //! |---|---|---|
 //! | no room, and no line or only tried | 503 | `full` |
+//! | rate or cool-down spent | 429 | `limited` |
 //! | waited as long as the layer allows | 503 | `timed-out` |
 //! | the line, or this group's part of it, is full | 503 | `line-full` |
 //! | this identity is already inside | 409 | `duplicate` |
@@ -105,6 +106,12 @@ impl Problem {
     fn because(reason: Reason) -> Self {
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
         let (status, name, title, detail) = match reason {
+            Reason::Limited => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "limited",
+                "Too many in this time",
+                "As many as are allowed in this time have been let in. Try again later.",
+            ),
             Reason::TimedOut => (
                 unavailable,
                 "timed-out",
