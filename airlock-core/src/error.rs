@@ -127,6 +127,8 @@ impl fmt::Display for Refusal {
 pub enum Reason {
     /// There is no room, and the caller did not want to wait, or nobody can.
     Full,
+    /// The operator's switch is closed or draining.
+    Closed,
     /// The rate is spent, or the cool-down is not over.
     Limited,
     /// The caller waited as long as it wanted to.
@@ -157,6 +159,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Reason::Full => "there is no room",
+            Reason::Closed => "it is closed",
             Reason::Limited => "the rate is spent",
             Reason::TimedOut => "there was no room in time",
             Reason::LineFull => "the line is full",
@@ -178,6 +181,7 @@ impl From<Denial> for Reason {
         match denial {
             Denial::Full => Reason::Full,
             Denial::Limited => Reason::Limited,
+            Denial::Closed => Reason::Closed,
             Denial::LineFull => Reason::LineFull,
             Denial::GroupLineFull => Reason::GroupLineFull,
             Denial::Duplicate => Reason::Duplicate,
@@ -211,7 +215,8 @@ enum Wrong {
     TooHeavy { weight: u32, limit: u32 },
     TooMuch { weight: u32, burst: u32 },
     Score,
-    Ttl,
+    Span,
+    Health,
 }
 
 impl InvalidEntrant {
@@ -231,8 +236,12 @@ impl InvalidEntrant {
         InvalidEntrant(Box::new(Wrong::Score))
     }
 
-    pub(crate) fn ttl() -> Self {
-        InvalidEntrant(Box::new(Wrong::Ttl))
+    pub(crate) fn health() -> Self {
+        InvalidEntrant(Box::new(Wrong::Health))
+    }
+
+    pub(crate) fn span() -> Self {
+        InvalidEntrant(Box::new(Wrong::Span))
     }
 }
 
@@ -254,7 +263,8 @@ impl fmt::Display for InvalidEntrant {
                 write!(f, "the weight is {weight}, but the rate lets at most {burst} in at once: it could never enter")
             }
             Wrong::Score => f.write_str("the admission strategy gave a score that is not finite"),
-            Wrong::Ttl => f.write_str("a lease must last at least 1 µs and at most 365 days"),
+            Wrong::Health => f.write_str("a health score is a number"),
+            Wrong::Span => f.write_str("the time is out of bounds: at least 1 µs and at most 365 days"),
         }
     }
 }

@@ -68,6 +68,7 @@ pub mod presets;
 mod rate;
 mod seal;
 pub mod store;
+mod switch;
 mod sync;
 mod token;
 
@@ -83,4 +84,5 @@ pub use line::Line;
 pub use permit::Permit;
 pub use rate::Rate;
 pub use seal::Seal;
+pub use switch::Switch;
 pub use token::{InvalidToken, Local, Secret, Token};

@@ -9,7 +9,7 @@ use crate::gate::{OnReentry, Spec};
 use crate::line::Line;
 use crate::name::{self, What};
 use crate::observer::{Observer, Observers};
-use crate::seal::Seal;
+use crate::seal::{Seal, micros, out_of_bounds};
 use crate::store::{MemoryStore, Store};
 
 /// How many tickets one step reclaims and promotes before it lets others have the gate.
@@ -25,6 +25,7 @@ pub struct Builder {
     on_reentry: OnReentry,
     store: Arc<dyn Store>,
     store_timeout: Duration,
+    health: (f64, Duration),
     observers: Vec<Arc<dyn Observer>>,
 }
 
@@ -38,6 +39,7 @@ impl Builder {
             on_reentry: OnReentry::Refuse,
             store: Arc::new(MemoryStore::new()),
             store_timeout: Duration::from_secs(1),
+            health: (0.5, Duration::from_secs(10)),
             observers: Vec::new(),
         }
     }
@@ -79,6 +81,13 @@ impl Builder {
         self
     }
 
+    /// Below which [reported health](Airlock::report_health) nobody is let in, and for how long a report counts: 0.5 and
+    /// 10 s by default.
+    pub fn health(mut self, threshold: f64, counts_for: Duration) -> Self {
+        self.health = (threshold, counts_for);
+        self
+    }
+
     /// Has this observer told of every transition, besides those added before.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observers.push(Arc::new(observer));
@@ -99,6 +108,10 @@ impl Builder {
         if self.store_timeout.is_zero() {
             return Err(ConfigError::new("store_timeout", "it is zero: no store could answer in time"));
         }
+        if !(0.0..=1.0).contains(&self.health.0) {
+            return Err(ConfigError::new("health", format!("the threshold {} is not between 0 and 1", self.health.0)));
+        }
+        let counts_for = micros(self.health.1).ok_or_else(|| out_of_bounds("health", self.health.1))?;
         let spec = Spec {
             name: self.name.into(),
             limit: seal.limit(),
@@ -120,6 +133,7 @@ impl Builder {
             gates,
             admission: self.admission,
             store_timeout: self.store_timeout,
+            health: (self.health.0, counts_for),
         })))
     }
 }

@@ -21,6 +21,7 @@ use crate::gate::{Answer, Enter, Inspection, Key, Micros, NEVER, Outcome, Page, 
 use crate::permit::Permit;
 use crate::seal::micros;
 use crate::store::{Command, Gates, Lease, Survey};
+use crate::switch::Switch;
 use crate::token::{Secret, Token};
 use entering::lease_of;
 
@@ -36,6 +37,8 @@ pub(crate) struct Inner {
     needs_tokens: bool,
     admission: Arc<dyn Admission>,
     store_timeout: Duration,
+    /// The score below which it is unwell, and for how long a report counts.
+    health: (f64, Micros),
 }
 
 impl Airlock {
@@ -264,6 +267,41 @@ impl Airlock {
         self.operate(resource, Verb::Resize { limit }).await.map(|_| ())
     }
 
+    /// Sets the switch of all resources that have none of their own, at once.
+    ///
+    /// # Errors
+    ///
+    /// Unavailable, or invalid when the time to reopen is out of bounds.
+    pub async fn switch(&self, switch: Switch) -> Result<(), Error> {
+        let reopen_in = switch.checked_reopen_in()?;
+        Ok(self.within_timeout(self.0.gates.switch(switch.state, reopen_in)).await?)
+    }
+
+    /// Sets the switch of one resource, which wins over the airlock's, or with `None` leaves it to the airlock's.
+    ///
+    /// # Errors
+    ///
+    /// Unavailable, or invalid when the resource is no valid name or the time to reopen is out of bounds.
+    pub async fn switch_resource(&self, resource: &str, switch: Option<Switch>) -> Result<(), Error> {
+        let reopen_in = switch.map_or(Ok(None), |switch| switch.checked_reopen_in())?;
+        let state = switch.map(|switch| switch.state);
+        self.operate(resource, Verb::Switch { state, reopen_in }).await.map(|_| ())
+    }
+
+    /// Says how what is guarded feels, from 0 to 1. Below the [threshold](Builder::health) nobody is let in until it says
+    /// better, or until the report is too old.
+    ///
+    /// # Errors
+    ///
+    /// Unavailable, or invalid when the score is not a number.
+    pub async fn report_health(&self, score: f64) -> Result<(), Error> {
+        if score.is_nan() {
+            return Err(InvalidEntrant::health().into());
+        }
+        let unwell_for = (score < self.0.health.0).then_some(self.0.health.1);
+        Ok(self.within_timeout(self.0.gates.report_unwell(unwell_for)).await?)
+    }
+
     /// Puts somebody out, from inside or from the line. Answers whether there was somebody.
     ///
     /// # Errors
@@ -350,7 +388,7 @@ impl Airlock {
 
     pub(crate) async fn renew_lease(&self, lease: &Lease, ttl: Option<Duration>) -> Result<Micros, Error> {
         let ttl = match ttl {
-            Some(ttl) => Some(micros(ttl).ok_or_else(InvalidEntrant::ttl)?),
+            Some(ttl) => Some(micros(ttl).ok_or_else(InvalidEntrant::span)?),
             None => None,
         };
         let (resource, key) = lease.address();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Subject;
 use super::bench::{ROOM, builder, invalid, lock, lost, person, refused, secs, soon, unavailable};
-use crate::gate::{Answer, Spec, Whom};
+use crate::gate::{Answer, Micros, Spec, SwitchState, Whom};
 use crate::observer::Observers;
 use crate::store::{BoxFuture, Command, Gates, Lease, Store, Survey, Watch};
 use crate::{Airlock, ConfigError, Entered, Reason, StoreError, Token};
@@ -219,6 +219,14 @@ impl Gates for FaultyGates {
 
     fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>> {
         Box::pin(self.fault.pass(self.gates.survey(offset, count)))
+    }
+
+    fn switch(&self, _: SwitchState, _: Option<Micros>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Err(StoreError::not_executed("it is down")) })
+    }
+
+    fn report_unwell(&self, _: Option<Micros>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Err(StoreError::not_executed("it is down")) })
     }
 
     fn close(&self, grace: Duration) -> BoxFuture<'_, Result<usize, StoreError>> {

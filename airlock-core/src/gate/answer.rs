@@ -71,7 +71,7 @@ impl Outcome {
             Verb::Claim { .. } => Outcome::Missed,
             Verb::Renew { .. } | Verb::Adopt { .. } | Verb::Restore { .. } => Outcome::Lost,
             Verb::Inspect { .. } => Outcome::Seen(Box::new(Inspection { limit: spec.limit, ..Inspection::default() })),
-            Verb::Enter(_) | Verb::Resize { .. } | Verb::Tick => Outcome::Done,
+            Verb::Enter(_) | Verb::Resize { .. } | Verb::Switch { .. } | Verb::Tick => Outcome::Done,
             Verb::Poll { .. } | Verb::Look { .. } | Verb::GiveUp { .. } | Verb::Evict { .. } => Outcome::NotHeld,
         }
     }
@@ -123,6 +123,8 @@ pub enum Denial {
     Full,
     /// The rate is spent.
     Limited,
+    /// The switch is closed or draining.
+    Closed,
     /// The line is full.
     LineFull,
     /// This group's part of the line is full.

@@ -1,4 +1,4 @@
-use super::{Micros, Page, Ticket};
+use super::{Micros, Page, SwitchState, Ticket};
 use crate::token::{Local, Secret};
 
 /// What is asked of one gate.
@@ -57,6 +57,13 @@ pub enum Verb<'a> {
         /// The limit to override with.
         limit: Option<u32>,
     },
+    /// An operator's: set this resource's switch, or with none leave it to the airlock's.
+    Switch {
+        /// What to set.
+        state: Option<SwitchState>,
+        /// When it is open again, from now.
+        reopen_in: Option<Micros>,
+    },
     /// An operator's: put somebody out.
     Evict {
         /// Who.
@@ -74,7 +81,7 @@ pub enum Verb<'a> {
 impl Verb<'_> {
     /// Operators' commands are applied before anybody is let in, so that a limit just lowered holds.
     pub(super) fn is_operators(&self) -> bool {
-        matches!(self, Verb::Resize { .. } | Verb::Evict { .. })
+        matches!(self, Verb::Resize { .. } | Verb::Switch { .. } | Verb::Evict { .. })
     }
 
     /// Who is meant, where somebody is.
@@ -88,7 +95,7 @@ impl Verb<'_> {
             | Verb::Adopt { key, .. }
             | Verb::Restore { key }
             | Verb::GiveUp { key, .. } => Some(*key),
-            Verb::Resize { .. } | Verb::Evict { .. } | Verb::Inspect { .. } | Verb::Tick => None,
+            Verb::Resize { .. } | Verb::Switch { .. } | Verb::Evict { .. } | Verb::Inspect { .. } | Verb::Tick => None,
         }
     }
 
@@ -97,7 +104,7 @@ impl Verb<'_> {
     /// [`Outcome::of_nothing`]: super::Outcome::of_nothing
     pub fn creates(&self) -> bool {
         match self {
-            Verb::Enter(_) | Verb::Resize { limit: Some(_) } => true,
+            Verb::Enter(_) | Verb::Resize { limit: Some(_) } | Verb::Switch { state: Some(_), .. } => true,
             Verb::GiveUp { doubt, key: Key::Token(_) } => *doubt,
             _ => false,
         }

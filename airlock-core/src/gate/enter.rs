@@ -18,6 +18,12 @@ impl<L: Ledger> Step<'_, L> {
         if self.more {
             return Outcome::Again;
         }
+        if self.is_bypassed() {
+            return self.pass(enter);
+        }
+        if let Some(refused) = self.turned_away() {
+            return refused;
+        }
         if self.is_too_heavy(enter.weight) {
             return refused(Denial::TooHeavy);
         }
@@ -32,7 +38,7 @@ impl<L: Ledger> Step<'_, L> {
             return refused(Denial::TooHeavy);
         }
         if self.fits(enter.weight) && self.would_be_next(enter, group) {
-            return Outcome::Admitted(self.admit(enter, group));
+            return Outcome::Admitted(self.admit(enter, group, self.spec.leased));
         }
         let attend = match enter.stay {
             Stay::No => return self.no_room(enter.weight),
@@ -51,7 +57,7 @@ impl<L: Ledger> Step<'_, L> {
             State::Spent => Outcome::Over(ticket.ending),
             State::Holding => Outcome::Admitted(self.grant_of(id, &ticket)),
             State::Offered => self.take_offer(id, ticket),
-            State::Waiting => self.wait_on(id, ticket, enter.stay),
+            State::Waiting => self.wait_or_pass(id, ticket, enter),
         }
     }
 
@@ -59,6 +65,7 @@ impl<L: Ledger> Step<'_, L> {
     fn reenter(&mut self, id: L::Id, ticket: Ticket, enter: &Enter<'_>) -> Outcome {
         match ticket.state {
             State::Holding => match self.spec.on_reentry {
+                OnReentry::Refuse if self.is_bypassed() => self.pass(enter),
                 OnReentry::Refuse => refused(Denial::Duplicate),
                 OnReentry::Share => Outcome::Admitted(self.grant_of(id, &ticket)),
             },
@@ -67,10 +74,10 @@ impl<L: Ledger> Step<'_, L> {
                 self.take_offer(id, ticket)
             }
             // Who only tries would not stay: the place is left to whoever waits in it.
-            State::Waiting if enter.stay == Stay::No => refused(Denial::Full),
+            State::Waiting if enter.stay == Stay::No && !self.is_bypassed() => refused(Denial::Full),
             State::Waiting => {
                 self.supersede(id, &ticket, enter);
-                self.wait_on(id, ticket, enter.stay)
+                self.wait_or_pass(id, ticket, enter)
             }
             State::Spent => refused(Denial::Full),
         }
@@ -86,6 +93,15 @@ impl<L: Ledger> Step<'_, L> {
         self.ledger.rename(id, secret);
     }
 
+    fn wait_or_pass(&mut self, id: L::Id, ticket: Ticket, enter: &Enter<'_>) -> Outcome {
+        if !self.is_bypassed() {
+            return self.wait_on(id, ticket, enter.stay);
+        }
+        // Its place is of no use any more.
+        self.end(id, ticket, Ending::Left, false);
+        self.pass(enter)
+    }
+
     fn wait_on(&mut self, id: L::Id, ticket: Ticket, stay: Stay) -> Outcome {
         let attend = match stay {
             Stay::No => ticket.attend,
@@ -99,7 +115,7 @@ impl<L: Ledger> Step<'_, L> {
         Outcome::Queued(self.place_of(id, &ticket))
     }
 
-    fn admit(&mut self, enter: &Enter<'_>, group: Option<GroupId>) -> Grant {
+    pub(super) fn admit(&mut self, enter: &Enter<'_>, group: Option<GroupId>, leased: bool) -> Grant {
         let arrival = self.next_arrival();
         let fence = self.next_fence();
         let shared = self.spec.on_reentry == OnReentry::Share && enter.identity.is_some();
@@ -125,8 +141,8 @@ impl<L: Ledger> Step<'_, L> {
         self.spend(enter.weight);
         self.charge_newcomer(enter, &ticket);
         self.note(id, &ticket, Change::Admitted);
-        let grant = self.grant_of(id, &ticket);
-        self.keep_if_leased(id, &ticket);
+        let grant = Grant { leased, ..self.grant_of(id, &ticket) };
+        self.keep_if(leased, id, &ticket);
         grant
     }
 

@@ -1,4 +1,4 @@
-use super::{Micros, NEVER};
+use super::{Conditions, Micros, NEVER, Setting};
 
 /// What a gate knows about itself, apart from its tickets. Fixed in size.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -13,6 +13,10 @@ pub struct Meta {
     pub waiting: u64,
     /// How many are offered a place and have not claimed it.
     pub offered: u64,
+    /// The resource's own switch, which wins over the airlock's.
+    pub switch: Option<Setting>,
+    /// What holds for the whole airlock; an input, like the time.
+    pub conditions: Conditions,
     /// When the rate is as if nobody had ever come: the theoretical arrival time of the generic cell rate algorithm
     /// (ITU-T I.371). 0 once it is past.
     pub replenished_at: Micros,
@@ -44,6 +48,8 @@ impl Default for Meta {
             held: 0,
             waiting: 0,
             offered: 0,
+            switch: None,
+            conditions: Conditions::default(),
             replenished_at: 0,
             drawn: 0,
             override_limit: None,

@@ -29,6 +29,7 @@
 //! | `hold.rs` | claim, renew, give up (G3, G11, G13, G14) |
 //! | `line.rs` | places, presence, expected waits (G9, G12) |
 //! | `operate.rs` | limits, evictions, inspection (G8, G18) |
+//! | `switch.rs` | whether newcomers and the line are served at all (G19, G20) |
 
 mod answer;
 mod command;
@@ -46,6 +47,7 @@ mod promote;
 mod rate;
 mod spec;
 mod sweep;
+mod switch;
 pub mod table;
 mod ticket;
 
@@ -56,6 +58,7 @@ pub use meta::{Group, GroupId, Meta};
 pub use operate::{Holder, Inspection, Page, Waiter};
 pub use order::sortable;
 pub use spec::{LineSpec, OnMissed, OnReentry, Pick, RateSpec, Spec};
+pub use switch::{Conditions, Setting, SwitchState};
 pub use table::Table;
 pub use ticket::{Attend, State, Ticket};
 
@@ -84,6 +87,7 @@ pub fn step<L: Ledger>(
     let entropy = Entropy::new(entropy);
     let mut step = Step { ledger, spec, now, entropy, effects, budget: spec.step_bound, more: false };
     step.replenish();
+    step.expire_switch();
     if step.ledger.meta().soonest <= now {
         step.sweep();
     }
@@ -103,7 +107,7 @@ pub fn step<L: Ledger>(
 /// as high, as the start of the next gate of that name.
 pub fn is_idle<L: Ledger>(ledger: &L) -> bool {
     let meta = ledger.meta();
-    ledger.is_empty() && meta.override_limit.is_none() && meta.replenished_at == 0
+    ledger.is_empty() && meta.override_limit.is_none() && meta.switch.is_none() && meta.replenished_at == 0
 }
 
 /// What one step works on.
@@ -130,6 +134,9 @@ impl<L: Ledger> Step<'_, L> {
             Verb::Restore { key } => self.restore(key),
             Verb::GiveUp { key, doubt } => self.give_up(key, *doubt),
             Verb::Resize { limit } => self.resize(*limit),
+            Verb::Switch { state, reopen_in } => {
+                self.set_switch(state.map(|state| Setting::new(state, *reopen_in, self.now)))
+            }
             Verb::Evict { whom } => self.evict(whom),
             Verb::Inspect { page } => self.inspect(page),
             Verb::Tick => Outcome::Done,
@@ -153,7 +160,7 @@ impl<L: Ledger> Step<'_, L> {
     }
 
     fn fits(&self, weight: u32) -> bool {
-        self.has_room(weight) && self.conforms_at(weight) <= self.now
+        self.is_bypassed() || self.serves() && self.has_room(weight) && self.conforms_at(weight) <= self.now
     }
 
     fn has_room(&self, weight: u32) -> bool {
@@ -186,7 +193,7 @@ impl<L: Ledger> Step<'_, L> {
             return Some(self.now);
         }
         let mut next = self.ledger.meta().soonest;
-        if let Some(at) = self.rate_lets_go_at() {
+        for at in [self.rate_lets_go_at(), self.serves_at()].into_iter().flatten() {
             next = next.min(at);
         }
         Some(next).filter(|at| *at < NEVER)

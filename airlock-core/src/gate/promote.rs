@@ -1,4 +1,4 @@
-use super::{Attend, Change, Ending, GroupId, Ledger, NEVER, Outcome, Pick, State, Step, Ticket};
+use super::{Attend, Change, Ending, Grant, GroupId, Ledger, NEVER, Outcome, Pick, State, Step, Ticket};
 
 impl<L: Ledger> Step<'_, L> {
     /// Lets in, or offers a place to, everybody there is room for, in order (G5, G6, G10).
@@ -29,6 +29,9 @@ impl<L: Ledger> Step<'_, L> {
         if self.ledger.meta().waiting == 0 {
             return None;
         }
+        if self.is_bypassed() {
+            return self.ledger.nth(0);
+        }
         match self.spec.pick {
             Pick::Nobody => None,
             Pick::Head => self.ledger.nth(0),
@@ -40,7 +43,11 @@ impl<L: Ledger> Step<'_, L> {
     }
 
     /// Gives the room to a waiter: at once to one beside the gate, as an offer to one that is away.
-    fn choose(&mut self, id: L::Id, ticket: Ticket) {
+    fn choose(&mut self, id: L::Id, mut ticket: Ticket) {
+        if self.is_bypassed() {
+            // It takes no room.
+            ticket.weight = 0;
+        }
         let fence = self.next_fence();
         self.spend(ticket.weight);
         self.ledger.meta_mut().drawn = 0;
@@ -66,9 +73,10 @@ impl<L: Ledger> Step<'_, L> {
         self.charge(&ticket);
         if chosen.state == State::Holding {
             self.left_group_line(&ticket);
-            let grant = self.grant_of(id, &chosen);
+            let leased = self.spec.leased && !self.is_bypassed();
+            let grant = Grant { leased, ..self.grant_of(id, &chosen) };
             self.note(id, &chosen, Change::Granted(grant));
-            self.keep_if_leased(id, &chosen);
+            self.keep_if(leased, id, &chosen);
         } else {
             // An offer still counts against the line and its group.
             self.ledger.meta_mut().offered += 1;
@@ -89,13 +97,13 @@ impl<L: Ledger> Step<'_, L> {
         self.expect_at(deadline);
         self.note(id, &held, Change::Admitted);
         let grant = self.grant_of(id, &held);
-        self.keep_if_leased(id, &held);
+        self.keep_if(self.spec.leased, id, &held);
         Outcome::Admitted(grant)
     }
 
-    /// Who is let in by a rate alone holds nothing.
-    pub(super) fn keep_if_leased(&mut self, id: L::Id, held: &Ticket) {
-        if !self.spec.leased {
+    /// Who is let in by a rate alone, or past a bypassed gate, holds nothing.
+    pub(super) fn keep_if(&mut self, leased: bool, id: L::Id, held: &Ticket) {
+        if !leased {
             self.ledger.meta_mut().held -= u64::from(held.weight);
             self.ledger.remove(id);
             self.left_group_inside(held);

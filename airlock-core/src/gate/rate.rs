@@ -23,7 +23,7 @@ impl<L: Ledger> Step<'_, L> {
 
     /// Uses the rate up. It is never given back.
     pub(super) fn spend(&mut self, weight: u32) {
-        let Some(rate) = self.spec.rate else { return };
+        let Some(rate) = self.spec.rate.filter(|_| weight > 0) else { return };
         let now = self.now;
         let meta = self.ledger.meta_mut();
         meta.replenished_at = meta.replenished_at.max(now) + rate.interval * Micros::from(weight);

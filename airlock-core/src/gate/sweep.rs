@@ -13,7 +13,8 @@ impl<L: Ledger> Step<'_, L> {
                 self.reclaim(id);
             }
         }
-        self.ledger.meta_mut().soonest = self.ledger.soonest();
+        let switch = self.ledger.meta().switch.map_or(NEVER, |switch| switch.until);
+        self.ledger.meta_mut().soonest = self.ledger.soonest().min(switch);
     }
 
     fn reclaim(&mut self, id: L::Id) {

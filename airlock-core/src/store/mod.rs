@@ -16,7 +16,7 @@ pub use memory::MemoryStore;
 pub use turn::{LazyTurn, News, Turn, Watch};
 
 use crate::error::{ConfigError, StoreError};
-use crate::gate::{Answer, Ending, Key, Spec, Verb};
+use crate::gate::{Answer, Ending, Key, Micros, Spec, SwitchState, Verb};
 use crate::observer::Observers;
 use crate::token::{Local, Token};
 
@@ -73,6 +73,12 @@ pub trait Gates: Send + Sync + 'static {
 
     /// Resources in use, busiest first.
     fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>>;
+
+    /// Sets the switch of all resources without one of their own, from now on.
+    fn switch(&self, state: SwitchState, reopen_in: Option<Micros>) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Holds everybody up for so long from now on, because what is guarded is unwell; or not, with none.
+    fn report_unwell(&self, unwell_for: Option<Micros>) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Sends the waiters of this process away, lets holders finish for `grace`, then hands back what is held.
     /// Answers how many leases those were.

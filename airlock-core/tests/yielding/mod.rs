@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use airlock_core::gate::{Answer, Outcome, Spec};
+use airlock_core::gate::{Answer, Micros, Outcome, Spec, SwitchState};
 use airlock_core::observer::Observers;
 use airlock_core::store::{BoxFuture, Command, Gates, Lease, MemoryStore, Store, Survey, Watch};
 use airlock_core::{ConfigError, StoreError, Token};
@@ -53,6 +53,14 @@ impl Gates for YieldingGates {
 
     fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>> {
         Box::pin(between_yields(self.0.survey(offset, count)))
+    }
+
+    fn switch(&self, state: SwitchState, reopen_in: Option<Micros>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(between_yields(self.0.switch(state, reopen_in)))
+    }
+
+    fn report_unwell(&self, unwell_for: Option<Micros>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(between_yields(self.0.report_unwell(unwell_for)))
     }
 
     fn close(&self, grace: Duration) -> BoxFuture<'_, Result<usize, StoreError>> {

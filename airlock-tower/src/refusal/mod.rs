@@ -145,6 +145,7 @@ impl Problem {
                 "Invalid request",
                 "The request asks for more than the limit in force.",
             ),
+            Reason::Closed => (unavailable, "closed", "Closed", "It is closed at the moment. Try again later."),
             Reason::ShuttingDown => (unavailable, "closed", "Closed", "This server is shutting down. Try again."),
             Reason::Evicted => (unavailable, "closed", "Closed", "An operator closed this request's place in line."),
             _ => (unavailable, "full", "No room", "As many as are allowed are inside. Try again later."),

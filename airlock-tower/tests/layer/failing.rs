@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use airlock_core::gate::{Answer, Spec};
+use airlock_core::gate::{Answer, Micros, Spec, SwitchState};
 use airlock_core::observer::Observers;
 use airlock_core::store::{BoxFuture, Command, Gates, Lease, Store, Survey, Watch};
 use airlock_core::{Airlock, ConfigError, Seal, StoreError, Token};
@@ -89,6 +89,14 @@ impl Gates for FailingGates {
 
     fn survey(&self, _: usize, _: usize) -> BoxFuture<'_, Result<Survey, StoreError>> {
         Box::pin(self.fail())
+    }
+
+    fn switch(&self, _: SwitchState, _: Option<Micros>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Err(StoreError::not_executed("it is down")) })
+    }
+
+    fn report_unwell(&self, _: Option<Micros>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Err(StoreError::not_executed("it is down")) })
     }
 
     fn close(&self, _: Duration) -> BoxFuture<'_, Result<usize, StoreError>> {

@@ -6,7 +6,7 @@
 //! nothing was done.
 
 use super::{Entry, Table};
-use crate::gate::{Attend, Ending, Enter, Grant, Ledger as _, LineOrder, Micros, NEVER, OnReentry, Pick};
+use crate::gate::{Attend, Conditions, Ending, Enter, Grant, Ledger as _, LineOrder, Micros, NEVER, OnReentry, Pick};
 use crate::gate::{Place, Spec, State, Stay, Ticket, sortable};
 use crate::token::Local;
 
@@ -73,8 +73,11 @@ impl Table {
     /// Lets the head of the line in, if it waits beside the gate and there is room.
     #[inline(always)]
     pub fn promote_quickly(&mut self, spec: &Spec, now: Micros) -> Option<Grant> {
-        let plain =
-            spec.guarded && spec.max_hold == NEVER && spec.on_reentry != OnReentry::Share && spec.rate.is_none();
+        let plain = !self.is_switched()
+            && spec.guarded
+            && spec.max_hold == NEVER
+            && spec.on_reentry != OnReentry::Share
+            && spec.rate.is_none();
         if !plain || spec.pick != Pick::Head || self.meta.soonest <= now {
             return None;
         }
@@ -123,7 +126,13 @@ impl Table {
     fn is_plain(&self, spec: &Spec, enter: &Enter<'_>, now: Micros) -> bool {
         let named = enter.key.is_some() || enter.identity.is_some();
         let plain = spec.rate.is_none() && spec.pick != Pick::Fair;
-        !named && plain && spec.guarded && spec.max_hold == NEVER && self.meta.soonest > now
+        !named && plain && !self.is_switched() && spec.guarded && spec.max_hold == NEVER && self.meta.soonest > now
+    }
+
+    /// Whether anything but the configuration decides.
+    #[inline(always)]
+    fn is_switched(&self) -> bool {
+        self.meta.switch.is_some() || self.meta.conditions != Conditions::default()
     }
 
     #[inline(always)]

@@ -32,7 +32,7 @@ use super::{BoxFuture, Command, Gates, Lease, News, Store, Survey, Watch};
 use crate::clock::{Alarm, Clock, Due, TestClock};
 use crate::error::{ConfigError, StoreError};
 use crate::gate::{self as rules, Answer, Effects, Ending, Enter, Key, Ledger as _, Micros, Record};
-use crate::gate::{Outcome, Spec, State, Verb};
+use crate::gate::{Conditions, Outcome, Setting, Spec, State, SwitchState, Verb};
 use crate::observer::Observers;
 use crate::sync::Mutex;
 use crate::token::{Local, Secret, Token};
@@ -100,6 +100,8 @@ struct MemoryGates {
     observers: Observers,
     hasher: RandomState,
     shards: Box<[Shard]>,
+    /// What holds for all gates; each shard has it as well.
+    conditions: Mutex<Conditions>,
     /// Set once. Newcomers are refused under the shard's lock, so that none slips past the sweep of `close`.
     closing: AtomicBool,
     /// Somebody let go while closing.
@@ -140,6 +142,7 @@ impl MemoryGates {
             observers,
             hasher: RandomState::default(),
             shards: (0..shards).map(|index| Shard::new(index, floor)).collect(),
+            conditions: Mutex::new(Conditions::default()),
             closing: AtomicBool::new(false),
             let_go: Notify::new(),
         })
@@ -356,6 +359,20 @@ impl MemoryGates {
         }
     }
 
+    /// Has something hold for all gates, and lets in whom that lets in.
+    fn set_conditions(&self, change: impl FnOnce(&mut Conditions, Micros)) {
+        // Kept to the end, so that two changes cannot mix.
+        let mut conditions = self.conditions.lock();
+        change(&mut conditions, self.clock.now());
+        for shard in &self.shards {
+            let gates = shard.lock().set_conditions(*conditions);
+            for gate in gates {
+                let home = Home { shard: shard.index, gate };
+                self.run(At::Home(home), &Command::new("", Verb::Tick));
+            }
+        }
+    }
+
     /// Everybody beside a gate in that state: waiting futures, or guards.
     fn attended(&self, state: State) -> Vec<Local> {
         let mut found = Vec::new();
@@ -501,6 +518,22 @@ impl Gates for MemoryGates {
                 .sort_unstable_by(|a, b| (b.waiting, b.in_use, &a.resource).cmp(&(a.waiting, a.in_use, &b.resource)));
             let resources = resources.into_iter().skip(offset).take(count).collect();
             Ok(Survey { total, resources })
+        })
+    }
+
+    fn switch(&self, state: SwitchState, reopen_in: Option<Micros>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.set_conditions(|conditions, now| conditions.switch = Setting::new(state, reopen_in, now));
+            Ok(())
+        })
+    }
+
+    fn report_unwell(&self, unwell_for: Option<Micros>) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.set_conditions(|conditions, now| {
+                conditions.unwell_until = unwell_for.map_or(0, |unwell_for| now.saturating_add(unwell_for));
+            });
+            Ok(())
         })
     }
 

@@ -1,8 +1,8 @@
 use hashbrown::HashTable;
 
 use super::gate::Gate;
-use crate::gate::Micros;
 use crate::gate::table::Floor;
+use crate::gate::{Conditions, Ledger as _, Micros};
 use crate::sync::Mutex;
 
 #[cfg(not(shuttle))]
@@ -61,6 +61,8 @@ pub(super) struct Gates {
     spare: usize,
     /// The highest numbers of all gates that were here (G2).
     floor: Floor,
+    /// What holds for all gates.
+    conditions: Conditions,
 }
 
 struct Slot {
@@ -71,7 +73,15 @@ struct Slot {
 
 impl Gates {
     fn new(shard: u32, floor: Floor) -> Self {
-        Gates { shard, by_name: HashTable::new(), slots: Vec::new(), free: Vec::new(), spare: 0, floor }
+        Gates {
+            shard,
+            by_name: HashTable::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            spare: 0,
+            floor,
+            conditions: Conditions::default(),
+        }
     }
 
     #[inline]
@@ -97,6 +107,9 @@ impl Gates {
             }
         }
         slot.live = true;
+        if let Some(gate) = &mut slot.gate {
+            gate.table.meta_mut().conditions = self.conditions;
+        }
         let slots = &self.slots;
         let rehash = |&at: &u32| slots[at as usize].gate.as_ref().map_or(0, |gate| gate.hash);
         self.by_name.insert_unique(hash, at, rehash);
@@ -130,9 +143,22 @@ impl Gates {
         }
         self.free.push(at);
         if self.by_name.is_empty() && self.slots.capacity() > KEEP_ROOM_FOR {
-            *self = Gates::new(self.shard, self.floor);
+            *self = Gates { conditions: self.conditions, ..Gates::new(self.shard, self.floor) };
         }
         true
+    }
+
+    /// Has this hold for all gates, those to come as well; answers which there are.
+    pub(super) fn set_conditions(&mut self, conditions: Conditions) -> Vec<u32> {
+        self.conditions = conditions;
+        let mut there = Vec::new();
+        for (at, slot) in (0u32..).zip(&mut self.slots) {
+            if let (true, Some(gate)) = (slot.live, &mut slot.gate) {
+                gate.table.meta_mut().conditions = conditions;
+                there.push(at);
+            }
+        }
+        there
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Gate> {
