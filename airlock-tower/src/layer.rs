@@ -87,6 +87,10 @@ impl AirlockLayer {
     }
 
     /// What is guarded: each name has its own gate. A request without one is 400 `unidentified`.
+    ///
+    /// With the feature `axum`, a request for which the router has no route, so that a `Router::layer` meets it on its
+    /// way to a fallback, needs no name: without one it is gated as if there were one resource for all, and its 404
+    /// stays a 404. It is not let past, because a fallback may be a whole service.
     pub fn resource(self, name: impl Name) -> Self {
         self.with(|options| options.resource = Some(Arc::new(name)))
     }

@@ -44,6 +44,7 @@ mod name;
 mod number;
 mod refusal;
 mod service;
+mod unmatched;
 
 pub use body::ResponseBody;
 pub use future::ResponseFuture;

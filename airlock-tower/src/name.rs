@@ -33,12 +33,12 @@ pub struct NameError {
 
 impl NameError {
     /// It does not say, or says it twice: the problem is `unidentified`.
-    pub fn unidentified(detail: &'static str) -> Self {
+    pub const fn unidentified(detail: &'static str) -> Self {
         NameError { malformed: false, detail }
     }
 
     /// What it says cannot be: the problem is `invalid`.
-    pub fn invalid(detail: &'static str) -> Self {
+    pub const fn invalid(detail: &'static str) -> Self {
         NameError { malformed: true, detail }
     }
 

@@ -16,6 +16,7 @@ use crate::future::{Guard, ResponseFuture};
 use crate::layer::{OnStoreError, Options};
 use crate::name::{Name, NameError};
 use crate::refusal::{Format, Problem};
+use crate::unmatched::is_unmatched;
 
 /// The service that [`AirlockLayer`](crate::AirlockLayer) makes.
 #[derive(Clone)]
@@ -100,6 +101,16 @@ impl<S> AirlockService<S> {
 
 /// Asks for the entrant that the request names.
 fn start(options: &Options, parts: &mut Parts) -> Result<Started, NameError> {
+    match ask(options, options.resource.as_deref(), parts) {
+        // On its way to a 404, which is not to become a 400. Gated all the same: a fallback may be a whole service.
+        Err(error) if error == NAMELESS && is_unmatched(parts) => ask(options, None, parts),
+        started => started,
+    }
+}
+
+const NAMELESS: NameError = NameError::unidentified("the request does not say what it is for");
+
+fn ask(options: &Options, resource: Option<&dyn Name>, parts: &mut Parts) -> Result<Started, NameError> {
     let optional = |name: &Option<Arc<dyn Name>>, parts: &mut Parts| match name {
         // Owned, because the next name needs the parts again.
         Some(name) => name.name(parts).map(|name| name.map(|name| Cow::<str>::Owned(name.into_owned()))),
@@ -109,8 +120,8 @@ fn start(options: &Options, parts: &mut Parts) -> Result<Started, NameError> {
     let group = optional(&options.group, parts)?;
     let priority = options.priority.as_ref().map_or(Ok(None), |priority| priority(parts))?;
     let weight = options.weight.as_ref().map_or(Ok(None), |weight| weight(parts))?;
-    let resource = match &options.resource {
-        Some(name) => name.name(parts)?.ok_or(NameError::unidentified("the request does not say what it is for"))?,
+    let resource = match resource {
+        Some(name) => name.name(parts)?.ok_or(NAMELESS)?,
         None => Cow::Borrowed(options.airlock.name()),
     };
 

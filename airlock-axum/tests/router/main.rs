@@ -5,3 +5,4 @@ mod extractor;
 mod limiting;
 mod outliving;
 mod support;
+mod unmatched;
