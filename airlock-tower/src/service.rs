@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use airlock_core::{Admitted, Entrant, Error, Permit, Started};
+use airlock_core::{Admitted, Entrant, Started};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response};
@@ -11,9 +11,10 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::BoxError;
+use crate::asking;
 use crate::body::ResponseBody;
 use crate::future::{Guard, ResponseFuture};
-use crate::layer::{OnStoreError, Options};
+use crate::layer::Options;
 use crate::name::{Name, NameError};
 use crate::refusal::{Format, Problem};
 use crate::unmatched::is_unmatched;
@@ -58,7 +59,7 @@ where
         };
         match started {
             Started::Decided(Ok(permit)) => self.run(Admitted::new(permit), parts, body, format),
-            Started::Decided(Err(error)) => match admit_anyway(&self.options, &error) {
+            Started::Decided(Err(error)) => match self.options.admit_anyway(&error) {
                 Some(permit) => self.run(Admitted::new(permit), parts, body, format),
                 None => self.refuse(Problem::of(&error), format),
             },
@@ -128,16 +129,7 @@ fn ask(options: &Options, resource: Option<&dyn Name>, parts: &mut Parts) -> Res
     let mut entrant = Entrant::new(resource).priority(priority.unwrap_or(0)).weight(weight.unwrap_or(1));
     entrant.identity = identity;
     entrant.group = group;
-    Ok(match options.wait {
-        Some(wait) => options.airlock.acquire(entrant).timeout(wait).start(),
-        None => options.airlock.try_enter(entrant).start(),
-    })
-}
-
-/// The permit of those who are let in although nobody could be asked.
-pub(crate) fn admit_anyway(options: &Options, error: &Error) -> Option<Permit> {
-    let admits = options.on_store_error == OnStoreError::Admit && matches!(error, Error::Unavailable(_));
-    admits.then(|| Permit::unleased(options.airlock.clone()))
+    Ok(asking::ask(&options.airlock, entrant, options.wait))
 }
 
 impl<S: fmt::Debug> fmt::Debug for AirlockService<S> {

@@ -1,5 +1,6 @@
 //! The layer on axum's routers, called directly and served on a real socket, and the permit in the handler.
 
+mod calling;
 mod disconnecting;
 mod extractor;
 mod limiting;

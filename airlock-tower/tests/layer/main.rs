@@ -1,5 +1,6 @@
 //! The layer in front of plain tower services: whom it lets in, for how long, and what the others are told.
 
+mod call;
 mod failing;
 mod forms;
 mod holding;
