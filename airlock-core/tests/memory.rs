@@ -106,3 +106,25 @@ async fn a_waker_that_panics_stops_no_deadlines() -> Result<(), Error> {
     tokio::time::timeout(Duration::from_secs(10), other.lost()).await.expect("deadlines are kept");
     Ok(())
 }
+
+/// Who waits for a shutdown is told outside every lock: a waker may do anything.
+#[tokio::test]
+async fn the_last_to_leave_wakes_a_shutdown_outside_the_lock() -> Result<(), Error> {
+    struct Asks(Airlock);
+    impl Wake for Asks {
+        fn wake(self: Arc<Self>) {
+            let inspection = std::pin::pin!(self.0.inspect("room"));
+            assert!(inspection.poll(&mut Context::from_waker(Waker::noop())).is_ready());
+        }
+    }
+
+    let airlock = lock(&TestClock::new(), Duration::from_secs(30));
+    let permit = airlock.try_enter("room").await?;
+    let mut shutdown = std::pin::pin!(airlock.shutdown(Duration::from_secs(60)));
+    let waker = Waker::from(Arc::new(Asks(airlock.clone())));
+    assert!(shutdown.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    // Under the lock this would wait for itself.
+    drop(permit);
+    assert_eq!(shutdown.await?, 0);
+    Ok(())
+}

@@ -288,10 +288,6 @@ impl MemoryGates {
         if observed {
             after.report = Some(Report { resource: gate.resource.clone(), effects, now });
         }
-        if self.closing.load(Ordering::Relaxed) {
-            self.let_go.notify_waiters();
-        }
-
         if !self.forget_if_idle(gates, home)
             && let Some(at) = answer.next_at.filter(|_| !answer.more)
             && let Some(gate) = gates.gate(home.gate)
@@ -324,6 +320,9 @@ impl MemoryGates {
     }
 
     fn follow_up(&self, command: &Command<'_>, answer: &Answer, after: Aftermath) {
+        if self.closing.load(Ordering::Relaxed) {
+            self.let_go.notify_waiters();
+        }
         for told in after.told {
             told.tell();
         }
@@ -398,7 +397,9 @@ impl MemoryGates {
         loop {
             let mut let_go = std::pin::pin!(self.let_go.notified());
             let_go.as_mut().enable();
-            if self.attended(State::Holding).is_empty() {
+            let is_guarded =
+                |shard: &Shard| shard.lock().iter().any(|gate| gate.attended(State::Holding).next().is_some());
+            if !self.shards.iter().any(is_guarded) {
                 return;
             }
             let_go.await;
