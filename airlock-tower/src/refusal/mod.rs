@@ -13,8 +13,11 @@
 //! | lease lost while the handler ran | 500 | `lost` |
 //! | the request does not say who it is | 400 | `unidentified` |
 //! | a malformed name or number, or too heavy | 400 | `invalid` |
+//!
+//! A gRPC request gets the same as a trailers-only answer: HTTP 200 with `grpc-status`.
 
 mod format;
+mod grpc;
 mod page;
 
 use std::time::Duration;
@@ -38,6 +41,9 @@ const AIRLOCK_STATUS: HeaderName = HeaderName::from_static("airlock-status");
 /// The response has its [`status`](Problem::status), the header `Airlock-Status` with its [`name`](Problem::name),
 /// `Cache-Control: private, no-store`, `Retry-After` for 503 and 429, and a body: `application/problem+json` (RFC
 /// 9457), or a page if the client prefers `text/html`.
+///
+/// A gRPC client gets a trailers-only answer instead: HTTP 200, `grpc-status` RESOURCE_EXHAUSTED (8) for `full`,
+/// `line-full`, `limited` and `timed-out`, UNAVAILABLE (14) for all else, and the same headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     status: StatusCode,
@@ -151,6 +157,9 @@ impl Problem {
 
     /// The whole response, edited as the layer's user wishes.
     pub(crate) fn respond(&self, airlock: &str, edit: Option<&Edit>, format: Format) -> Response<Bytes> {
+        if format.grpc {
+            return grpc::respond(self, edit);
+        }
         let (content_type, body) = self.document(airlock, format);
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
