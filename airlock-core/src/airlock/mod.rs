@@ -180,7 +180,7 @@ impl Airlock {
         }
     }
 
-    /// Leaves the line, or declines an offer. Answers whether there was one.
+    /// Leaves the line, or declines an offer; what was claimed already is released. Answers whether there was anything.
     ///
     /// # Errors
     ///
