@@ -40,6 +40,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod address;
 mod asking;
 mod body;
 mod call;
@@ -51,6 +52,9 @@ mod refusal;
 mod service;
 mod unmatched;
 
+pub use address::{ByForwarded, Prefix, by_forwarded};
+#[cfg(feature = "axum")]
+pub use address::{ByPeer, by_peer};
 pub use body::ResponseBody;
 pub use call::{CallError, CallFuture, CallLayer, CallService, ChooseEntrant};
 pub use future::ResponseFuture;
@@ -59,6 +63,9 @@ pub use name::{By, ByCookie, ByExtension, ByHeader, Name, NameError, by, by_cook
 pub use number::{IntoNumber, integer_header};
 pub use refusal::Problem;
 pub use service::AirlockService;
+
+/// A network, such as a trusted proxy's: `"10.0.0.0/8".parse()`, or made of a single address.
+pub use ipnet::IpNet;
 
 /// Any error of a response body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

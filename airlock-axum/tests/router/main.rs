@@ -4,6 +4,7 @@ mod calling;
 mod disconnecting;
 mod extractor;
 mod limiting;
+mod naming;
 mod outliving;
 mod support;
 mod unmatched;

@@ -3,6 +3,7 @@
 mod call;
 mod failing;
 mod forms;
+mod forwarded;
 mod grpc;
 mod holding;
 mod leaving;
