@@ -33,8 +33,11 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod path;
+
 pub use airlock_core::*;
 pub use airlock_tower::*;
+pub use path::{ByPath, by_path};
 
 /// The README's code is code.
 #[cfg(doctest)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex as StdMutex, MutexGuard, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -178,8 +179,9 @@ struct Epoch {
 }
 
 static EPOCH: LazyLock<Epoch> = LazyLock::new(|| {
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    // First, because it takes some milliseconds to calibrate.
     let clock = quanta::Clock::new();
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Epoch { wall: wall.as_micros() as Micros, start: clock.raw(), clock }
 });
 
@@ -232,7 +234,10 @@ impl Timer {
             let now = EPOCH.now();
             if let Some((_, alarm)) = alarms.pop_due(now) {
                 drop(alarms);
-                alarm.ring();
+                // Somebody's waker may panic: that is no reason to keep nobody's deadlines from then on.
+                if catch_unwind(AssertUnwindSafe(|| alarm.ring())).is_err() {
+                    tracing::error!(target: "airlock", "whoever was told of a deadline panicked");
+                }
                 alarms = self.lock();
                 continue;
             }

@@ -63,7 +63,8 @@ impl Permit {
         }))
     }
 
-    /// The number of this admission: higher than every earlier one of this resource, also across restarts.
+    /// The number of this admission: higher than every earlier one of this resource, also across restarts, unless the
+    /// store's clock was set back while nothing ran.
     ///
     /// Give it to the system that you protect. Behind a lock that system rejects what is below the highest fence
     /// it has seen; behind a semaphore, below the highest [floor](Permit::floor) (Kleppmann, "How to do distributed

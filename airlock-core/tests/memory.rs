@@ -1,6 +1,8 @@
 //! What only the memory store can get wrong: it keeps gates for reuse, and its permits begin without tokens.
 
-use std::future::IntoFuture as _;
+use std::future::{Future as _, IntoFuture as _};
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use airlock_core::clock::TestClock;
@@ -76,5 +78,53 @@ async fn a_shutdown_leaves_sessions_alone() -> Result<(), Error> {
         Airlock::builder("memory").seal(Seal::lock()).on_reentry(OnReentry::Share).build().expect("well configured");
     drop(airlock.try_enter(Entrant::new("room").identity("ada")).await?);
     assert_eq!(airlock.shutdown(Duration::from_millis(20)).await?, 0);
+    Ok(())
+}
+
+/// Whoever panics when it is woken does not take the deadlines of all the others along.
+#[tokio::test]
+async fn a_waker_that_panics_stops_no_deadlines() -> Result<(), Error> {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker");
+        }
+    }
+
+    // On the system's clock: it is its thread that must go on.
+    let airlock = Airlock::builder("memory")
+        .seal(Seal::lock().max_hold(Duration::from_millis(100)))
+        .build()
+        .expect("it is well configured");
+    let holds = airlock.try_enter("room").await?;
+    let mut waits = Box::pin(airlock.acquire("room").into_future());
+    let waker = Waker::from(Arc::new(Panics));
+    assert!(waits.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    holds.lost().await;
+
+    let other = airlock.try_enter("other").await?;
+    tokio::time::timeout(Duration::from_secs(10), other.lost()).await.expect("deadlines are kept");
+    Ok(())
+}
+
+/// Who waits for a shutdown is told outside every lock: a waker may do anything.
+#[tokio::test]
+async fn the_last_to_leave_wakes_a_shutdown_outside_the_lock() -> Result<(), Error> {
+    struct Asks(Airlock);
+    impl Wake for Asks {
+        fn wake(self: Arc<Self>) {
+            let inspection = std::pin::pin!(self.0.inspect("room"));
+            assert!(inspection.poll(&mut Context::from_waker(Waker::noop())).is_ready());
+        }
+    }
+
+    let airlock = lock(&TestClock::new(), Duration::from_secs(30));
+    let permit = airlock.try_enter("room").await?;
+    let mut shutdown = std::pin::pin!(airlock.shutdown(Duration::from_secs(60)));
+    let waker = Waker::from(Arc::new(Asks(airlock.clone())));
+    assert!(shutdown.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    // Under the lock this would wait for itself.
+    drop(permit);
+    assert_eq!(shutdown.await?, 0);
     Ok(())
 }

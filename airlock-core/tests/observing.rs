@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use airlock_core::gate::Denial;
 use airlock_core::observer::{Event, EventKind};
@@ -115,5 +116,26 @@ async fn logs_have_the_documented_fields_and_nobodys_name() -> Result<(), Error>
     for name in [ROOM, ADA, "bob", "cleo"].into_iter().chain(texts.iter().map(|text| text.as_str())) {
         assert!(!log.contains(name), "{name} in\n{log}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_shutdown_closes_and_nobody_left_or_released() -> Result<(), Error> {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let notes = seen.clone();
+    let airlock = Airlock::builder("doors")
+        .seal(Seal::lock())
+        .observer(move |event: &Event<'_>| notes.lock().unwrap().push((event.kind, event.held.is_some())))
+        .build()
+        .expect("a valid configuration");
+    let permit = airlock.try_enter(ROOM).await?;
+    assert_eq!(permit.is_lost(), None);
+    let waits = airlock.acquire(ROOM).start();
+    assert_eq!(airlock.shutdown(Duration::ZERO).await?, 1);
+    assert_eq!(permit.lost().await.ending, Some(Ending::Closed));
+    drop((waits, permit));
+    let closed = EventKind::Ended(Ending::Closed);
+    let expected = vec![(EventKind::Admitted, false), (EventKind::Queued, false), (closed, false), (closed, true)];
+    assert_eq!(*seen.lock().unwrap(), expected);
     Ok(())
 }

@@ -256,6 +256,22 @@ fn who_is_put_out_hears_of_it() {
 }
 
 #[test]
+fn an_eviction_meets_a_future_that_is_dropped() {
+    explore(1, |scene| {
+        let permit = scene.try_enter().expect("it is empty");
+        let mut waiting = scene.airlock.acquire(Entrant::new(ROOM).identity("ada")).into_future();
+        assert!(poll_once(&mut waiting).is_pending());
+        let evicts = scene.spawn(|scene| block_on(scene.airlock.evict(ROOM, Whom::Identity("ada"))).is_ok());
+        let drops = scene.spawn(move |_| drop(waiting));
+        assert!(evicts.join().expect("no panic"));
+        drops.join().expect("no panic");
+        drop(permit);
+        let left = block_on(scene.airlock.survey(0, 10)).expect("memory answers");
+        assert_eq!(left.total, 0, "left behind: {left:?}");
+    });
+}
+
+#[test]
 fn an_identity_is_inside_at_most_once() {
     explore(2, |scene| {
         let holders: Vec<_> = (0..2).map(|_| scene.try_enter().expect("there is room")).collect();

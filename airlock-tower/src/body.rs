@@ -8,7 +8,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use crate::BoxError;
-use crate::future::{Lost, watch};
+use crate::asking::{Lost, watch};
 
 pin_project! {
     /// The body of a response behind an [`AirlockLayer`](crate::AirlockLayer): it keeps the place until it has ended,

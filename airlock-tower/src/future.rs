@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use airlock_core::{Admitted, Entering, LeaseLost};
+use airlock_core::{Admitted, Entering};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -12,10 +12,10 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::BoxError;
+use crate::asking::{Lost, watch};
 use crate::body::ResponseBody;
 use crate::layer::{Edit, Hold, Options};
 use crate::refusal::{Format, Problem};
-use crate::service::admit_anyway;
 
 pin_project! {
     /// The response to come of an [`AirlockService`](crate::AirlockService).
@@ -83,15 +83,6 @@ impl Guard {
     }
 }
 
-/// Resolves when the lease is lost. Made when a request first has to wait for something: until then, it cannot be
-/// stopped anyway.
-pub(crate) type Lost = Pin<Box<dyn Future<Output = LeaseLost> + Send + Sync>>;
-
-pub(crate) fn watch(admitted: &Admitted) -> Lost {
-    let admitted = admitted.clone();
-    Box::pin(async move { admitted.lost().await })
-}
-
 impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<B>>,
@@ -139,7 +130,7 @@ where
                     let Waiting { next, .. } = *waiting.take().expect(DONE);
                     let permit = match result {
                         Ok(permit) => Ok(permit),
-                        Err(error) => admit_anyway(&next.options, &error).ok_or(error),
+                        Err(error) => next.options.admit_anyway(&error).ok_or(error),
                     };
                     match permit {
                         Ok(permit) => {
@@ -154,7 +145,10 @@ where
                 }
                 StateProj::Readying { readying } => {
                     let service = &mut readying.as_mut().expect(DONE).next.service;
-                    ready!(service.poll_ready(cx))?;
+                    if let Err(error) = ready!(service.poll_ready(cx)) {
+                        *readying = None;
+                        return Poll::Ready(Err(error));
+                    }
                     let Readying { admitted, next } = *readying.take().expect(DONE);
                     let Next { mut service, mut request, options, format } = next;
                     request.extensions_mut().insert(admitted.downgrade());

@@ -2,12 +2,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use airlock_core::Airlock;
+use airlock_core::{Airlock, Error, Permit};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Response, header};
 use tower_layer::Layer;
 
+use crate::asking;
 use crate::name::{Name, NameError};
 use crate::number::IntoNumber;
 use crate::refusal::{Format, Problem};
@@ -49,10 +50,10 @@ pub(crate) struct Options {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnStoreError {
-    /// 503 `unavailable`.
+    /// Refuse: 503 `unavailable` from an [`AirlockLayer`], an error from a [`CallLayer`](crate::CallLayer).
     #[default]
     Refuse,
-    /// Let everybody in, uncounted. The handler's permit is then [no lease](airlock_core::Permit::unleased).
+    /// Let everybody in, uncounted. A handler's permit is then [no lease](airlock_core::Permit::unleased).
     Admit,
 }
 
@@ -87,6 +88,10 @@ impl AirlockLayer {
     }
 
     /// What is guarded: each name has its own gate. A request without one is 400 `unidentified`.
+    ///
+    /// With the feature `axum`, a request for which the router has no route, so that a `Router::layer` meets it on its
+    /// way to a fallback, needs no name: without one it is gated as if there were one resource for all, and its 404
+    /// stays a 404. It is not let past, because a fallback may be a whole service.
     pub fn resource(self, name: impl Name) -> Self {
         self.with(|options| options.resource = Some(Arc::new(name)))
     }
@@ -168,6 +173,11 @@ impl AirlockLayer {
 }
 
 impl Options {
+    /// The permit of those who are let in although nobody could be asked.
+    pub(crate) fn admit_anyway(&self, error: &Error) -> Option<Permit> {
+        asking::admit_anyway(&self.airlock, self.on_store_error, error)
+    }
+
     pub(crate) fn respond(&self, problem: &Problem, format: Format) -> Response<Bytes> {
         problem.respond(self.airlock.name(), self.on_refused.as_deref(), format)
     }

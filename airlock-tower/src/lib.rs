@@ -1,4 +1,4 @@
-//! [`AirlockLayer`] puts an [`Airlock`] in front of any HTTP service.
+//! [`AirlockLayer`] puts an [`Airlock`] in front of any HTTP service, and [`CallLayer`] in front of any other.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -22,6 +22,9 @@
 //! request does not say who it is, each with the header `Airlock-Status` and a problem (RFC 9457) or a page as its
 //! body; see [`Problem`].
 //!
+//! [`CallLayer`] is the same for services that are not HTTP and for outbound calls, where a refusal must not look like
+//! an answer: there it is an error.
+//!
 //! # Cancel safety and fairness
 //!
 //! A client that disconnects while it waits leaves the line, as soon as the server notices: on HTTP/1 with an
@@ -37,21 +40,32 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod address;
+mod asking;
 mod body;
+mod call;
 mod future;
 mod layer;
 mod name;
 mod number;
 mod refusal;
 mod service;
+mod unmatched;
 
+pub use address::{ByForwarded, Prefix, by_forwarded};
+#[cfg(feature = "axum")]
+pub use address::{ByPeer, by_peer};
 pub use body::ResponseBody;
+pub use call::{CallError, CallFuture, CallLayer, CallService, ChooseEntrant};
 pub use future::ResponseFuture;
 pub use layer::{AirlockLayer, Hold, OnStoreError};
 pub use name::{By, ByCookie, ByExtension, ByHeader, Name, NameError, by, by_cookie, by_extension, by_header};
 pub use number::{IntoNumber, integer_header};
 pub use refusal::Problem;
 pub use service::AirlockService;
+
+/// A network, such as a trusted proxy's: `"10.0.0.0/8".parse()`, or made of a single address.
+pub use ipnet::IpNet;
 
 /// Any error of a response body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

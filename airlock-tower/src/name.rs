@@ -9,7 +9,7 @@ use http::request::Parts;
 
 /// One name taken from a request: a resource, an identity, a group.
 ///
-/// Use [`by_header`], [`by_cookie`], [`by_extension`], or [`by`] for a closure.
+/// Use [`by_header`], [`by_cookie`], [`by_extension`], [`by_forwarded`](crate::by_forwarded), or [`by`] for a closure.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot name an entrant",
     note = "use `by_header`, `by_cookie`, `by_extension`, or `by(|parts| …)` for a closure"
@@ -33,12 +33,12 @@ pub struct NameError {
 
 impl NameError {
     /// It does not say, or says it twice: the problem is `unidentified`.
-    pub fn unidentified(detail: &'static str) -> Self {
+    pub const fn unidentified(detail: &'static str) -> Self {
         NameError { malformed: false, detail }
     }
 
     /// What it says cannot be: the problem is `invalid`.
-    pub fn invalid(detail: &'static str) -> Self {
+    pub const fn invalid(detail: &'static str) -> Self {
         NameError { malformed: true, detail }
     }
 

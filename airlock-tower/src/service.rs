@@ -3,7 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use airlock_core::{Admitted, Entrant, Error, Permit, Started};
+use airlock_core::{Admitted, Entrant, Started};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response};
@@ -11,11 +11,13 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::BoxError;
+use crate::asking;
 use crate::body::ResponseBody;
 use crate::future::{Guard, ResponseFuture};
-use crate::layer::{OnStoreError, Options};
+use crate::layer::Options;
 use crate::name::{Name, NameError};
 use crate::refusal::{Format, Problem};
+use crate::unmatched::is_unmatched;
 
 /// The service that [`AirlockLayer`](crate::AirlockLayer) makes.
 #[derive(Clone)]
@@ -57,7 +59,7 @@ where
         };
         match started {
             Started::Decided(Ok(permit)) => self.run(Admitted::new(permit), parts, body, format),
-            Started::Decided(Err(error)) => match admit_anyway(&self.options, &error) {
+            Started::Decided(Err(error)) => match self.options.admit_anyway(&error) {
                 Some(permit) => self.run(Admitted::new(permit), parts, body, format),
                 None => self.refuse(Problem::of(&error), format),
             },
@@ -100,6 +102,16 @@ impl<S> AirlockService<S> {
 
 /// Asks for the entrant that the request names.
 fn start(options: &Options, parts: &mut Parts) -> Result<Started, NameError> {
+    match ask(options, options.resource.as_deref(), parts) {
+        // On its way to a 404, which is not to become a 400. Gated all the same: a fallback may be a whole service.
+        Err(error) if error == NAMELESS && is_unmatched(parts) => ask(options, None, parts),
+        started => started,
+    }
+}
+
+const NAMELESS: NameError = NameError::unidentified("the request does not say what it is for");
+
+fn ask(options: &Options, resource: Option<&dyn Name>, parts: &mut Parts) -> Result<Started, NameError> {
     let optional = |name: &Option<Arc<dyn Name>>, parts: &mut Parts| match name {
         // Owned, because the next name needs the parts again.
         Some(name) => name.name(parts).map(|name| name.map(|name| Cow::<str>::Owned(name.into_owned()))),
@@ -109,24 +121,15 @@ fn start(options: &Options, parts: &mut Parts) -> Result<Started, NameError> {
     let group = optional(&options.group, parts)?;
     let priority = options.priority.as_ref().map_or(Ok(None), |priority| priority(parts))?;
     let weight = options.weight.as_ref().map_or(Ok(None), |weight| weight(parts))?;
-    let resource = match &options.resource {
-        Some(name) => name.name(parts)?.ok_or(NameError::unidentified("the request does not say what it is for"))?,
+    let resource = match resource {
+        Some(name) => name.name(parts)?.ok_or(NAMELESS)?,
         None => Cow::Borrowed(options.airlock.name()),
     };
 
     let mut entrant = Entrant::new(resource).priority(priority.unwrap_or(0)).weight(weight.unwrap_or(1));
     entrant.identity = identity;
     entrant.group = group;
-    Ok(match options.wait {
-        Some(wait) => options.airlock.acquire(entrant).timeout(wait).start(),
-        None => options.airlock.try_enter(entrant).start(),
-    })
-}
-
-/// The permit of those who are let in although nobody could be asked.
-pub(crate) fn admit_anyway(options: &Options, error: &Error) -> Option<Permit> {
-    let admits = options.on_store_error == OnStoreError::Admit && matches!(error, Error::Unavailable(_));
-    admits.then(|| Permit::unleased(options.airlock.clone()))
+    Ok(asking::ask(&options.airlock, entrant, options.wait))
 }
 
 impl<S: fmt::Debug> fmt::Debug for AirlockService<S> {

@@ -1,5 +1,6 @@
 //! What this server is, on its front page and in the terminal.
 
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 
 use axum::response::Html;
@@ -12,26 +13,28 @@ pub(crate) fn page(address: SocketAddr) -> Html<String> {
 }
 
 /// Prints commands that work as they stand.
-pub(crate) fn print_hints(address: SocketAddr, options: &Options) {
+pub(crate) fn print_hints(address: SocketAddr, options: &Options) -> io::Result<()> {
     let Options { limit, tenant_limit, wait, .. } = options;
     let waits = if wait.is_zero() {
         "who finds no room is refused".to_owned()
     } else {
         format!("who finds no room waits up to {wait:?}")
     };
-    println!("listening on http://{address}");
-    println!("{tenant_limit} at once for each tenant, {limit} at once in /shared; {waits}\n");
-    println!("Half a second of work for the tenant acme:");
-    println!("  curl -sS -X POST 'http://{address}/imports?ms=500' -H 'x-tenant: acme'\n");
-    println!("Five at once:");
-    println!(
+    let mut out = io::stdout().lock();
+    writeln!(out, "listening on http://{address}")?;
+    writeln!(out, "{tenant_limit} at once for each tenant, {limit} at once in /shared; {waits}\n")?;
+    writeln!(out, "Half a second of work for the tenant acme:")?;
+    writeln!(out, "  curl -sS -X POST 'http://{address}/imports?ms=500' -H 'x-tenant: acme'\n")?;
+    writeln!(out, "Five at once:")?;
+    writeln!(
+        out,
         "  for i in 1 2 3 4 5; do curl -sS -X POST 'http://{address}/imports?ms=500' -H 'x-tenant: acme' & done; wait\n"
-    );
-    println!("One gate for all, with a priority and an identity:");
-    println!("  curl -sS -X POST 'http://{address}/shared?ms=500' -H 'x-priority: 5' -H 'x-user: ada'\n");
-    println!("A place held until the body has ended:");
-    println!("  curl -sSN 'http://{address}/stream?ms=3000&chunks=6' -H 'x-tenant: acme'\n");
-    println!("Nobody in particular:");
-    println!("  curl -sSi -X POST 'http://{address}/imports?ms=500'\n");
-    println!("Ctrl-C stops it, after what is being done.");
+    )?;
+    writeln!(out, "One gate for all, with a priority and an identity:")?;
+    writeln!(out, "  curl -sS -X POST 'http://{address}/shared?ms=500' -H 'x-priority: 5' -H 'x-user: ada'\n")?;
+    writeln!(out, "A place held until the body has ended:")?;
+    writeln!(out, "  curl -sSN 'http://{address}/stream?ms=3000&chunks=6' -H 'x-tenant: acme'\n")?;
+    writeln!(out, "Nobody in particular:")?;
+    writeln!(out, "  curl -sSi -X POST 'http://{address}/imports?ms=500'\n")?;
+    writeln!(out, "Ctrl-C stops it, after what is being done.")
 }

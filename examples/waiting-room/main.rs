@@ -6,6 +6,7 @@ mod home;
 mod options;
 mod work;
 
+use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -30,7 +31,8 @@ const GRACE: Duration = Duration::from_secs(30);
 async fn main() -> ExitCode {
     let options = Options::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let ansi = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
 
     let airlocks = match Airlocks::new(&options) {
         Ok(airlocks) => airlocks,
@@ -109,7 +111,8 @@ impl Airlocks {
         let (imports, shared) = tokio::join!(self.imports.shutdown(GRACE), self.shared.shutdown(GRACE));
         let handed_back = imports.unwrap_or_default() + shared.unwrap_or_default();
         if handed_back > 0 {
-            eprintln!("{handed_back} requests were not done after {GRACE:?} and were stopped");
+            let _ =
+                writeln!(std::io::stderr(), "{handed_back} requests were not done after {GRACE:?} and were stopped");
         }
     }
 }
@@ -119,7 +122,8 @@ async fn serve(options: &Options, airlocks: &Airlocks) -> std::io::Result<()> {
     // Before anybody is told that there is a server that could be stopped.
     let mut signals = Signals::listen()?;
     let address = listener.local_addr()?;
-    home::print_hints(address, options);
+    // Whoever started it may have closed its ears after the first line: that is no reason to stop.
+    let _ = home::print_hints(address, options);
     let (stopping, stopped) = tokio::sync::watch::channel(false);
     let mut signalled = stopped.clone();
     let router = airlocks.router(options.wait, address);
@@ -129,7 +133,10 @@ async fn serve(options: &Options, airlocks: &Airlocks) -> std::io::Result<()> {
     });
     let stop = async {
         signals.next().await;
-        eprintln!("stopping: no new work, {GRACE:?} for what is being done; again to stop at once");
+        let _ = writeln!(
+            std::io::stderr(),
+            "stopping: no new work, {GRACE:?} for what is being done; again to stop at once"
+        );
         stopping.send_replace(true);
         tokio::select! {
             () = airlocks.shut_down() => {}

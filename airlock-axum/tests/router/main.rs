@@ -1,7 +1,10 @@
 //! The layer on axum's routers, called directly and served on a real socket, and the permit in the handler.
 
+mod calling;
 mod disconnecting;
 mod extractor;
 mod limiting;
+mod naming;
 mod outliving;
 mod support;
+mod unmatched;

@@ -183,7 +183,7 @@ impl Airlock {
         }
     }
 
-    /// Leaves the line, or declines an offer. Answers whether there was one.
+    /// Leaves the line, or declines an offer; what was claimed already is released. Answers whether there was anything.
     ///
     /// # Errors
     ///
@@ -248,7 +248,7 @@ impl Airlock {
         }
     }
 
-    /// Resources in use, busiest first.
+    /// Resources in use, busiest first. Needs a tokio runtime with time enabled.
     ///
     /// # Errors
     ///
@@ -314,7 +314,7 @@ impl Airlock {
     /// Shuts this process's part of the airlock down: newcomers and waiters are refused as
     /// [shutting down](Reason::ShuttingDown), holders may finish for `grace`, and what they hold then is handed
     /// back, which they notice by [`Permit::lost`]. Answers how many that were. Places and leases that nobody in
-    /// this process guards are left alone. There is no way back.
+    /// this process guards are left alone. There is no way back. Needs a tokio runtime with time enabled.
     ///
     /// # Errors
     ///

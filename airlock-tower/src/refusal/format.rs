@@ -1,5 +1,5 @@
 use headers_accept::Accept;
-use http::header::ACCEPT;
+use http::header::{ACCEPT, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use mediatype::MediaType;
@@ -9,14 +9,27 @@ use mediatype::names::{APPLICATION, HTML, JSON, TEXT};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Format {
     pub(crate) html: bool,
+    /// In gRPC's own words, whatever it accepts.
+    pub(crate) grpc: bool,
     /// Headers only.
     pub(crate) head: bool,
 }
 
 impl Format {
     pub(crate) fn of(parts: &Parts) -> Self {
-        Format { html: prefers_html(&parts.headers), head: parts.method == Method::HEAD }
+        Format { html: prefers_html(&parts.headers), grpc: is_grpc(&parts.headers), head: parts.method == Method::HEAD }
     }
+}
+
+/// Whether it is `application/grpc`, or the like with a codec or a dialect: `application/grpc+proto`,
+/// `application/grpc-web`.
+fn is_grpc(headers: &HeaderMap) -> bool {
+    const GRPC: &[u8] = b"application/grpc";
+
+    let Some(value) = headers.get(CONTENT_TYPE) else { return false };
+    let value = value.as_bytes();
+    value.get(..GRPC.len()).is_some_and(|start| start.eq_ignore_ascii_case(GRPC))
+        && matches!(value.get(GRPC.len()), None | Some(b'+' | b'-' | b';' | b' '))
 }
 
 /// Whether a client would rather have a page than a problem (RFC 9110, 12.5.1). In doubt it gets the problem.
@@ -48,6 +61,23 @@ mod tests {
             headers.append(ACCEPT, value.parse().unwrap());
         }
         prefers_html(&headers)
+    }
+
+    #[test]
+    fn grpc_is_told_by_its_content_type() {
+        let grpc = |content_type: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, content_type.parse().unwrap());
+            is_grpc(&headers)
+        };
+        for one in ["application/grpc", "Application/gRPC+proto", "application/grpc;v=1", "application/grpc-web+proto"]
+        {
+            assert!(grpc(one), "{one}");
+        }
+        for other in ["application/grpcx", "application/json", "application/gr", "text/application/grpc", ""] {
+            assert!(!grpc(other), "{other}");
+        }
+        assert!(!is_grpc(&HeaderMap::new()));
     }
 
     #[test]

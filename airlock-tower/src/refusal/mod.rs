@@ -14,8 +14,11 @@
 //! | lease lost while the handler ran | 500 | `lost` |
 //! | the request does not say who it is | 400 | `unidentified` |
 //! | a malformed name or number, or too heavy | 400 | `invalid` |
+//!
+//! A gRPC request gets the same as a trailers-only answer: HTTP 200 with `grpc-status`.
 
 mod format;
+mod grpc;
 mod page;
 
 use std::time::Duration;
@@ -39,6 +42,9 @@ const AIRLOCK_STATUS: HeaderName = HeaderName::from_static("airlock-status");
 /// The response has its [`status`](Problem::status), the header `Airlock-Status` with its [`name`](Problem::name),
 /// `Cache-Control: private, no-store`, `Retry-After` for 503 and 429, and a body: `application/problem+json` (RFC
 /// 9457), or a page if the client prefers `text/html`.
+///
+/// A gRPC client gets a trailers-only answer instead: HTTP 200, `grpc-status` RESOURCE_EXHAUSTED (8) for `full`,
+/// `line-full`, `limited` and `timed-out`, UNAVAILABLE (14) for all else, and the same headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     status: StatusCode,
@@ -159,22 +165,25 @@ impl Problem {
 
     /// The whole response, edited as the layer's user wishes.
     pub(crate) fn respond(&self, airlock: &str, edit: Option<&Edit>, format: Format) -> Response<Bytes> {
-        let (content_type, body) = if format.html {
-            ("text/html; charset=utf-8", page::render(self, airlock))
-        } else {
-            ("application/problem+json", self.json(airlock))
-        };
-        let mut response = Response::new(Bytes::from(body));
+        if format.grpc {
+            return grpc::respond(self, edit);
+        }
+        let (content_type, body) = self.document(airlock, format);
+        let mut response = Response::new(body);
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
         headers.insert(AIRLOCK_STATUS, HeaderValue::from_static(self.name));
-        if matches!(self.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+        if self.is_to_be_repeated() {
             headers.insert(RETRY_AFTER, HeaderValue::from(self.retry_after_seconds()));
         }
         if let Some(edit) = edit {
+            let body = response.body().clone();
             edit(self, &mut response);
+            if response.status() != self.status {
+                self.follow(&mut response, &body, airlock, format);
+            }
         }
         if format.head {
             // The length is that of what a GET would have got (RFC 9110, 8.6).
@@ -182,6 +191,31 @@ impl Problem {
             response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
         response
+    }
+
+    /// What depends on the status follows one of the layer's user's choosing (RFC 9457, 3.1.2), except for a body that
+    /// is the user's as well.
+    fn follow(&self, response: &mut Response<Bytes>, ours: &Bytes, airlock: &str, format: Format) {
+        let chosen = Problem { status: response.status(), ..self.clone() };
+        if response.body() == ours {
+            *response.body_mut() = chosen.document(airlock, format).1;
+        }
+        let headers = response.headers_mut();
+        if chosen.is_to_be_repeated() && !headers.contains_key(RETRY_AFTER) {
+            headers.insert(RETRY_AFTER, HeaderValue::from(self.retry_after_seconds()));
+        }
+    }
+
+    fn is_to_be_repeated(&self) -> bool {
+        matches!(self.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
+    }
+
+    fn document(&self, airlock: &str, format: Format) -> (&'static str, Bytes) {
+        if format.html {
+            ("text/html; charset=utf-8", page::render(self, airlock).into())
+        } else {
+            ("application/problem+json", self.json(airlock).into())
+        }
     }
 
     /// Whole seconds, rounded up, never 0: a crowd told 0 comes back at once.

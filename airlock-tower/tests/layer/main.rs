@@ -1,7 +1,10 @@
 //! The layer in front of plain tower services: whom it lets in, for how long, and what the others are told.
 
+mod call;
 mod failing;
 mod forms;
+mod forwarded;
+mod grpc;
 mod holding;
 mod leaving;
 mod lost;

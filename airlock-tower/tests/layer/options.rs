@@ -1,11 +1,11 @@
 //! Who passes ungated, what may be edited, and that layers share what they share.
 
-use airlock_tower::AirlockLayer;
+use airlock_tower::{AirlockLayer, by_header};
 use http::{Method, Request, StatusCode};
 use tower::Layer as _;
 use tower::ServiceExt as _;
 
-use crate::support::{ROOM, Read, admitted, airlock, get, hello, inside, occupy, send};
+use crate::support::{ROOM, Read, admitted, airlock, get, hello, inside, occupy, send, with_header};
 
 #[tokio::test]
 async fn preflights_pass() {
@@ -59,6 +59,24 @@ async fn refusals_may_be_edited() {
     assert_eq!(read.header("x-more"), Some("1"));
     assert_eq!(read.header("airlock-status"), Some("full"));
     assert_eq!(read.body, "come back later");
+}
+
+#[tokio::test]
+async fn what_is_said_of_the_status_follows_one_that_was_chosen() {
+    let layer = |status: StatusCode| {
+        AirlockLayer::new(airlock(0)).on_refused(move |_, response| *response.status_mut() = status)
+    };
+    let read = Read::all(send(&layer(StatusCode::TOO_MANY_REQUESTS), get()).await).await;
+    assert_eq!((read.status, &read.problem()["status"]), (StatusCode::TOO_MANY_REQUESTS, &429.into()));
+    assert_eq!(read.header("retry-after"), Some("1"));
+
+    let read = Read::all(send(&layer(StatusCode::ACCEPTED), with_header("accept", "text/html")).await).await;
+    assert!(read.text().contains("<small>202 "), "{}", read.text());
+
+    // A refusal that nobody should repeat blindly, until somebody says that it may be.
+    let unidentified = layer(StatusCode::TOO_MANY_REQUESTS).resource(by_header("x-for"));
+    let read = Read::all(send(&unidentified, get()).await).await;
+    assert_eq!((read.header("airlock-status"), read.header("retry-after")), (Some("unidentified"), Some("1")));
 }
 
 #[tokio::test]

@@ -19,9 +19,15 @@ use crate::support::{ROOM, airlock, at_once, get, hello, in_line, inside, occupy
 
 /// Panics when it is called without having been readied. A clone has not been.
 #[derive(Debug, Default)]
-struct Strict {
+pub(crate) struct Strict {
     ready: bool,
     calls: Arc<AtomicUsize>,
+}
+
+impl Strict {
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
 }
 
 impl Clone for Strict {
@@ -55,7 +61,7 @@ async fn who_finds_room_calls_the_service_that_was_readied() {
         let response = service.ready().await.unwrap().call(get()).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
     }
-    assert_eq!(strict.calls.load(Ordering::Relaxed), 3);
+    assert_eq!(strict.calls(), 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -70,7 +76,7 @@ async fn who_had_to_wait_calls_a_clone_that_is_readied_after_admission() {
     assert_eq!(waiting.await.unwrap().status(), StatusCode::OK);
     // And the service itself is as good as ever.
     assert_eq!(service.ready().await.unwrap().call(get()).await.unwrap().status(), StatusCode::OK);
-    assert_eq!(strict.calls.load(Ordering::Relaxed), 2);
+    assert_eq!(strict.calls(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,7 +148,7 @@ async fn who_goes_away_while_the_inner_service_gets_ready_lets_go() {
 
 /// Fails to get ready, once somebody has been let in after waiting.
 #[derive(Clone, Debug)]
-struct Broken;
+pub(crate) struct Broken;
 
 impl Service<Request<()>> for Broken {
     type Response = Response<Full<Bytes>>;

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
@@ -24,8 +25,9 @@ pub(super) struct Gate {
     /// Who wants to hear of the ticket in a slot.
     ears: Vec<Option<Ear>>,
     listening: usize,
-    /// What became of places whose futures have not asked yet, by the serial numbers of their handles.
-    news: Vec<(u64, News)>,
+    /// What became of places whose futures have not asked yet, by the serial numbers of their handles: as many as
+    /// waited, when a long line is sent away at once.
+    news: BTreeMap<u64, News>,
 }
 
 pub(super) enum Ear {
@@ -84,7 +86,7 @@ impl Gate {
             alarm: None,
             ears: Vec::new(),
             listening: 0,
-            news: Vec::new(),
+            news: BTreeMap::new(),
         }
     }
 
@@ -179,13 +181,12 @@ impl Gate {
 
     /// What became of a place, if nobody has asked yet.
     pub(super) fn take_news(&mut self, local: Local) -> Option<News> {
-        let at = self.news.iter().position(|(serial, _)| *serial == local.serial)?;
-        Some(self.news.swap_remove(at).1)
+        self.news.remove(&local.serial)
     }
 
     /// Has its future told that a place is over for this reason.
     pub(super) fn leave_news(&mut self, local: Local, ending: Ending) {
-        self.news.push((local.serial, News::Over(ending)));
+        self.news.insert(local.serial, News::Over(ending));
     }
 
     /// Somebody who waits here has to hear of what becomes of its place.
@@ -222,7 +223,13 @@ impl Gate {
         });
         let Some(slot) = found else { return false };
         match self.ears.get_mut(slot as usize) {
-            Some(Some(Ear::Watches(watches))) => watches.push(watch.clone()),
+            Some(Some(Ear::Watches(watches))) => {
+                // A session outlives the permits of its entries: forget those before there is room for more.
+                if watches.len() == watches.capacity() {
+                    watches.retain(|watch| Arc::strong_count(watch) > 1);
+                }
+                watches.push(watch.clone());
+            }
             _ => self.put_ear(slot, Ear::Watches(Box::new(smallvec![watch.clone()]))),
         }
         true
@@ -263,5 +270,46 @@ impl Gate {
         }
         let before = self.ears[slot].replace(ear);
         self.listening += usize::from(before.is_none());
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use crate::gate::{LineSpec, NEVER, OnMissed, OnReentry, Pick};
+
+    /// Each request of a session may watch the lease, which stays when the request is done.
+    #[test]
+    fn a_lease_forgets_those_who_watched_it() {
+        let spec = Spec {
+            name: "doors".into(),
+            limit: 1,
+            ttl: 1,
+            max_hold: NEVER,
+            pick: Pick::Head,
+            line: LineSpec {
+                capacity: 0,
+                group_capacity: NEVER,
+                presence: 1,
+                claim_window: 1,
+                on_missed: OnMissed::Drop,
+            },
+            on_reentry: OnReentry::Refuse,
+            step_bound: 1,
+            guarded: true,
+        };
+        let mut gate = Gate::new("room", 0, Floor::default(), 0);
+        let enter =
+            Enter { key: None, identity: None, group: None, weight: 1, score: 0.0, per_second: 0.0, stay: Stay::No };
+        let grant = gate.table.admit_quickly(&spec, &enter, 1).expect("there is room");
+        let local = grant.local.expect("a handle");
+        let stays = Arc::new(Watch::default());
+        assert!(gate.listen(Key::Local(local), &stays));
+        for _ in 0..1000 {
+            assert!(gate.listen(Key::Local(local), &Arc::default()));
+        }
+        let Some(Ear::Watches(watches)) = gate.take_ear(local.slot) else { panic!("somebody watches") };
+        assert!(watches.len() <= 4, "{}", watches.len());
+        assert!(watches.iter().any(|watch| Arc::ptr_eq(watch, &stays)));
     }
 }

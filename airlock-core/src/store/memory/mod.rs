@@ -31,7 +31,7 @@ use shard::{Home, Shard};
 use super::{BoxFuture, Command, Gates, Lease, News, Store, Survey, Watch};
 use crate::clock::{Alarm, Clock, Due, TestClock};
 use crate::error::{ConfigError, StoreError};
-use crate::gate::{self as rules, Answer, Effects, Ending, Enter, Key, Ledger as _, Micros, Record};
+use crate::gate::{self as rules, Answer, Change, Effect, Effects, Ending, Enter, Key, Ledger as _, Micros, Record};
 use crate::gate::{Conditions, Outcome, Setting, Spec, State, SwitchState, Verb};
 use crate::observer::Observers;
 use crate::sync::Mutex;
@@ -40,7 +40,8 @@ use crate::token::{Local, Secret, Token};
 /// Gates in this process, decided at once: the default.
 ///
 /// Waiters are woken directly, idle gates vanish, and a permit held by a guard needs neither a token nor a
-/// deadline. Nothing survives the process.
+/// deadline. Nothing survives the process; fences and arrivals go on from the system's clock, so that they grow across
+/// restarts unless that clock was set back in between.
 ///
 /// Clones share their gates: two airlocks of one name on clones of one store are one airlock. They must be
 /// configured alike.
@@ -120,6 +121,8 @@ enum At<'a> {
 struct Aftermath {
     told: ToldList,
     report: Option<Report>,
+    /// Whom this node puts out because it closes: that, and no release of its own, is what observers are told.
+    expelled: Option<Local>,
 }
 
 /// What observers are told.
@@ -244,17 +247,6 @@ impl MemoryGates {
         true
     }
 
-    /// A future that was told nothing yet, and will not ask.
-    fn forget_news(&self, local: Local) -> bool {
-        let home = Home::from(local.home);
-        let mut gates = self.shards[home.shard as usize].lock();
-        let known = gates.gate(home.gate).is_some_and(|gate| gate.take_news(local).is_some());
-        if known {
-            self.forget_if_idle(&mut gates, home);
-        }
-        known
-    }
-
     /// Lets in whoever a release made room for.
     #[inline(never)]
     fn hand_over(&self, mut gates: shard::Guard<'_>, home: Home) {
@@ -292,13 +284,13 @@ impl MemoryGates {
         let mut effects = Effects::new(record);
         let answer = rules::step(&mut gate.table, &self.spec, &command.verb, now, entropy, &mut effects);
         gate.collect(&effects, command, &answer, &mut after.told);
+        if let (Verb::GiveUp { key: Key::Local(local), .. }, None) = (&command.verb, after.expelled) {
+            // It will not ask any more, though what became of it may have been decided just before.
+            gate.take_news(*local);
+        }
         if observed {
             after.report = Some(Report { resource: gate.resource.clone(), effects, now });
         }
-        if self.closing.load(Ordering::Relaxed) {
-            self.let_go.notify_waiters();
-        }
-
         if !self.forget_if_idle(gates, home)
             && let Some(at) = answer.next_at.filter(|_| !answer.more)
             && let Some(gate) = gates.gate(home.gate)
@@ -331,12 +323,20 @@ impl MemoryGates {
     }
 
     fn follow_up(&self, command: &Command<'_>, answer: &Answer, after: Aftermath) {
+        if self.closing.load(Ordering::Relaxed) {
+            self.let_go.notify_waiters();
+        }
         for told in after.told {
             told.tell();
         }
         let Some(Report { resource, effects, now }) = after.report else { return };
         for effect in effects.iter() {
-            self.observers.changed(&resource, effect, now);
+            if after.expelled.is_some() && effect.local == after.expelled && matches!(effect.change, Change::Ended(_)) {
+                let closed = Effect { change: Change::Ended(Ending::Closed), ..effect.clone() };
+                self.observers.changed(&resource, &closed, now);
+            } else {
+                self.observers.changed(&resource, effect, now);
+            }
         }
         match (&command.verb, &answer.outcome) {
             (Verb::Enter(enter), Outcome::Refused { reason, .. }) => {
@@ -386,7 +386,7 @@ impl MemoryGates {
     fn expel(&self, local: Local, state: State) -> bool {
         let home = Home::from(local.home);
         let command = Command::new("", Verb::GiveUp { key: Key::Local(local), doubt: false });
-        let mut after = Aftermath::default();
+        let mut after = Aftermath { expelled: Some(local), ..Aftermath::default() };
         let mut gates = self.shards[home.shard as usize].lock();
         let ear = match gates.gate(home.gate) {
             Some(gate) if gate.is_in(local, state) => {
@@ -414,7 +414,9 @@ impl MemoryGates {
         loop {
             let mut let_go = std::pin::pin!(self.let_go.notified());
             let_go.as_mut().enable();
-            if self.attended(State::Holding).is_empty() {
+            let is_guarded =
+                |shard: &Shard| shard.lock().iter().any(|gate| gate.attended(State::Holding).next().is_some());
+            if !self.shards.iter().any(is_guarded) {
                 return;
             }
             let_go.await;
@@ -460,11 +462,6 @@ impl Gates for MemoryGates {
     fn give_back(&self, lease: &Lease, doubt: bool) {
         if let Lease::Local(local) = lease
             && self.let_go_quickly(*local)
-        {
-            return;
-        }
-        if let Lease::Local(local) = lease
-            && self.forget_news(*local)
         {
             return;
         }

@@ -1,0 +1,32 @@
+//! What all front ends do alike: ask, go on without an answer, and watch the lease.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use airlock_core::{Admitted, Airlock, Entrant, Error, LeaseLost, Permit, Started};
+
+use crate::layer::OnStoreError;
+
+/// Asks, and stays in line for as long as `wait`.
+pub(crate) fn ask(airlock: &Airlock, entrant: Entrant<'_>, wait: Option<Duration>) -> Started {
+    match wait {
+        Some(wait) => airlock.acquire(entrant).timeout(wait).start(),
+        None => airlock.try_enter(entrant).start(),
+    }
+}
+
+/// The permit of those who are let in although nobody could be asked.
+pub(crate) fn admit_anyway(airlock: &Airlock, on_store_error: OnStoreError, error: &Error) -> Option<Permit> {
+    let admits = on_store_error == OnStoreError::Admit && matches!(error, Error::Unavailable(_));
+    admits.then(|| Permit::unleased(airlock.clone()))
+}
+
+/// Resolves when the lease is lost. Made when a request first has to wait for something: until then, it cannot be
+/// stopped anyway.
+pub(crate) type Lost = Pin<Box<dyn Future<Output = LeaseLost> + Send + Sync>>;
+
+pub(crate) fn watch(admitted: &Admitted) -> Lost {
+    let admitted = admitted.clone();
+    Box::pin(async move { admitted.lost().await })
+}
