@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::error::ConfigError;
-use crate::gate::RateSpec;
+use crate::gate::{Micros, RateSpec};
 use crate::seal::{micros, out_of_bounds};
 
 /// So many in a time.
@@ -59,10 +59,11 @@ impl Rate {
         if self.burst == 0 {
             return refuse("a burst of 0 would let nobody in; the least is 1");
         }
-        let per = micros(self.per).ok_or_else(|| out_of_bounds("seal.rate", self.per))?;
+        micros(self.per).ok_or_else(|| out_of_bounds("seal.rate", self.per))?;
         // Rounded up, so that there are never more than were allowed.
-        let interval = per.div_ceil(u64::from(self.count));
-        if per < u64::from(self.count) {
+        let (nanos, count) = (self.per.as_nanos(), u128::from(self.count));
+        let interval = nanos.div_ceil(1000 * count) as Micros;
+        if nanos < 1000 * count {
             return refuse("more than one in a microsecond cannot be told apart");
         }
         if micros(Duration::from_micros(interval).saturating_mul(self.burst)).is_none() {

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use airlock_core::admission::{Admission, Fifo, Opportunistic, Pick, Priority, Rank};
+use airlock_core::admission::{Admission, AgingLottery, Fifo, Lottery, Opportunistic, Pick, Priority, Rank};
+use airlock_core::clock::TestClock;
 use airlock_core::name::What;
 use airlock_core::store::MemoryStore;
 use airlock_core::{
-    Airlock, Builder, ConfigError, Entrant, Error, InvalidToken, Line, OnMissed, OnReentry, Reason, Seal, Token, Whom,
+    Airlock, Builder, ConfigError, Entrant, Error, InvalidToken, Line, OnMissed, OnReentry, Rate, Reason, Seal, Token,
+    Whom,
 };
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -69,6 +71,19 @@ fn a_builder_names_the_option_that_cannot_work() {
     for aging in [-1.0, -f64::MIN_POSITIVE, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         wrong(plain().admission(Priority::new().aging(aging)), "admission.aging");
     }
+    for span in IMPOSSIBLE {
+        wrong(plain().admission(Lottery::new().overdue(span)), "admission.overdue");
+    }
+    for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0, -f64::MIN_POSITIVE] {
+        for lottery in
+            [AgingLottery::new(bad, 1.0, 10.0), AgingLottery::new(1.0, bad, 10.0), AgingLottery::new(1.0, 1.0, bad)]
+        {
+            wrong(plain().admission(lottery), "admission");
+        }
+    }
+    for (base, max) in [(0.0, 10.0), (-0.0, 10.0), (10.0, 9.999), (1.0, 0.0)] {
+        wrong(plain().admission(AgingLottery::new(base, 1.0, max)), "admission");
+    }
     wrong(plain().admission(Checked), "admission.colour");
     wrong(plain().store_timeout(Duration::ZERO), "store_timeout");
 }
@@ -89,6 +104,120 @@ impl Admission for Checked {
     fn check(&self) -> Result<(), ConfigError> {
         Err(ConfigError::new("admission.colour", "it is no colour at all"))
     }
+}
+
+#[test]
+fn rates_that_cannot_be_are_refused() {
+    let second = Duration::from_secs(1);
+    let mut bad = vec![
+        Rate::new(0, second),
+        Rate::per_second(0),
+        Rate::per_minute(0).burst(1),
+        Rate::per_hour(1).burst(0),
+        Rate::new(2, MICROSECOND),
+        Rate::per_second(1_000_001),
+        Rate::new(u32::MAX, second),
+        Rate::new(1, MICROSECOND + NANOSECOND).burst(u32::MAX).burst(0),
+        // More than a year until it is replenished.
+        Rate::new(1, YEAR).burst(2),
+        Rate::per_hour(1).burst(u32::MAX),
+    ];
+    bad.extend(IMPOSSIBLE.map(|per| Rate::new(1, per)));
+    bad.extend(IMPOSSIBLE.map(|per| Rate::new(2, per).burst(1)));
+    for rate in bad {
+        for seal in [Seal::rate(rate), Seal::lock().with_rate(rate), Seal::semaphore(0).with_rate(rate)] {
+            wrong(plain().seal(seal), "seal.rate");
+        }
+    }
+    for every in IMPOSSIBLE {
+        wrong(plain().seal(Seal::cooldown(every)), "seal.rate");
+    }
+}
+
+#[test]
+fn rates_up_to_the_edge_can_be() {
+    for rate in [
+        Rate::new(1, MICROSECOND),
+        Rate::per_second(1_000_000),
+        Rate::new(1, YEAR),
+        Rate::new(u32::MAX, Duration::from_secs(5000)),
+        Rate::new(1, MICROSECOND).burst(u32::MAX),
+        Rate::per_minute(50).burst(1),
+    ] {
+        for seal in [Seal::rate(rate), Seal::semaphore(3).with_rate(rate)] {
+            plain().seal(seal).build().unwrap();
+        }
+    }
+    for every in [MICROSECOND, YEAR] {
+        plain().seal(Seal::cooldown(every)).build().unwrap();
+    }
+    let plain_lottery = [AgingLottery::new(1.0, 0.0, 1.0), AgingLottery::new(f64::MIN_POSITIVE, 1e9, 1e12)];
+    for lottery in plain_lottery {
+        plain().admission(lottery).build().unwrap();
+    }
+    for overdue in [MICROSECOND, YEAR] {
+        plain().admission(Lottery::new().overdue(overdue)).build().unwrap();
+    }
+}
+
+/// A rate rounds to whole microseconds, and never to more than was allowed.
+#[tokio::test]
+async fn a_rate_rounds_in_favour_of_what_it_guards() {
+    for (rate, interval) in [
+        (Rate::per_second(600_000).burst(1), 2),
+        (Rate::per_second(300).burst(1), 3334),
+        (Rate::new(1, Duration::from_nanos(1001)), 2),
+        (Rate::new(1, Duration::from_nanos(2000)), 2),
+        (Rate::per_minute(7).burst(1), 8_571_429),
+    ] {
+        assert_eq!(interval_of(rate).await, Duration::from_micros(interval), "{rate:?}");
+    }
+}
+
+/// After how long a second one is let in.
+async fn interval_of(rate: Rate) -> Duration {
+    let clock = TestClock::new();
+    let store = MemoryStore::with_clock(&clock);
+    let airlock = plain().seal(Seal::rate(rate)).store(store).build().unwrap();
+    drop(airlock.try_enter("desk").await.unwrap());
+    let refused = airlock.try_enter("desk").await.unwrap_err();
+    // Rounded up to a millisecond.
+    let about = refused.refusal().and_then(|refusal| refusal.retry_after()).expect("a time");
+    let mut waited = about.saturating_sub(Duration::from_millis(1));
+    clock.advance(waited);
+    while airlock.try_enter("desk").await.is_err() {
+        clock.advance(MICROSECOND);
+        waited += MICROSECOND;
+    }
+    waited
+}
+
+/// A quota says the same as the rate that it stands for.
+#[cfg(feature = "governor")]
+#[tokio::test]
+async fn a_rate_comes_from_a_quota() {
+    use governor::Quota;
+    let number = |number: u32| std::num::NonZeroU32::new(number).unwrap();
+    for (quota, rate) in [
+        (Quota::per_second(number(5)), Rate::per_second(5)),
+        (Quota::per_minute(number(50)), Rate::per_minute(50)),
+        (Quota::per_hour(number(9)).allow_burst(number(2)), Rate::per_hour(9).burst(2)),
+        (Quota::with_period(Duration::from_millis(250)).unwrap(), Rate::per_second(4).burst(1)),
+    ] {
+        let burst = |rate: Rate| async move {
+            let airlock = plain().seal(Seal::rate(rate)).build().unwrap();
+            let mut count = 0;
+            while airlock.try_enter("desk").await.is_ok() {
+                count += 1;
+            }
+            count
+        };
+        let quota = Rate::from(quota);
+        assert_eq!(burst(quota).await, burst(rate).await, "{rate:?}");
+        assert_eq!(interval_of(quota.burst(1)).await, interval_of(rate.burst(1)).await, "{rate:?}");
+    }
+    // Faster than a microsecond each.
+    wrong(plain().seal(Seal::rate(Quota::per_second(number(3_000_000)).into())), "seal.rate");
 }
 
 #[test]
@@ -212,6 +341,27 @@ async fn weights_that_can_never_enter_are_invalid() {
     for (limit, weight) in [(1, 1), (10, 10), (u32::MAX, u32::MAX)] {
         drop(airlock(limit).try_enter(Entrant::new("desk").weight(weight)).await.unwrap());
     }
+}
+
+#[tokio::test]
+async fn weights_above_the_burst_are_invalid() {
+    let rate = Rate::per_minute(50).burst(3);
+    for (seal, weights) in [
+        (Seal::rate(rate), &[0, 4, 50, u32::MAX][..]),
+        (Seal::semaphore(5).with_rate(rate), &[0, 4, 5, 6]),
+        (Seal::semaphore(2).with_rate(rate), &[0, 3, 4]),
+        (Seal::cooldown(YEAR), &[0, 2]),
+    ] {
+        let airlock = plain().seal(seal.clone()).build().unwrap();
+        for weight in weights {
+            for text in every_way(&airlock, &Entrant::new("desk").weight(*weight)).await {
+                assert!(text.contains(&weight.to_string()), "{text}");
+            }
+        }
+        assert_eq!(airlock.survey(0, 10).await.unwrap().total, 0, "{seal:?}");
+    }
+    let airlock = plain().seal(Seal::rate(rate)).build().unwrap();
+    drop(airlock.try_enter(Entrant::new("desk").weight(3)).await.unwrap());
 }
 
 /// A strategy of somebody's own that answers what it is told to.

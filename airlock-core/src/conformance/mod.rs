@@ -91,6 +91,8 @@
 //! | [`holding`] | renewals, releases, guards and fences (G13 to G16) |
 //! | [`cancelling`] | futures that are dropped (G15) |
 //! | [`operating`] | limits, evictions, inspection, shutdown (G18) |
+//! | [`lotteries`] | drawing lots (G5, G6, G12, strategies) |
+//! | [`rates`] | rates, cool-downs, and compositions (G17) |
 //! | [`names`] | names that must not meet (G22) |
 //! | [`failures`] | a store that fails or hangs, in front of the one under test (G23) |
 //!
@@ -104,10 +106,12 @@ pub mod failures;
 pub mod holding;
 pub mod identity;
 pub mod line;
+pub mod lotteries;
 pub mod names;
 pub mod offers;
 pub mod operating;
 pub mod order;
+pub mod rates;
 pub mod time;
 pub mod tokens;
 
@@ -221,6 +225,18 @@ macro_rules! conformance_suite {
                 g09_asking_as_told_is_often_enough
                 g10_a_hopeless_claim_window_is_refused
             ;
+            lotteries:
+                rx_02_a_lottery_needs_no_ticking
+                g06_a_lottery_leaves_no_place_free
+                g05_nobody_enters_beside_a_lottery
+                g05_a_draw_that_leaves_makes_way
+                g09_the_absent_are_not_drawn
+                g12_a_lotterys_position_is_the_size_of_its_pool
+                a_lottery_is_no_line
+                who_is_overdue_is_drawn_first
+                g04_an_identity_has_one_lot
+                g07_a_lotterys_pool_may_be_full
+            ;
             names:
                 rx_17_different_names_never_meet
                 rx_17_airlocks_never_meet
@@ -262,6 +278,21 @@ macro_rules! conformance_suite {
                 g05_without_aging_tiers_are_strict
                 g07_without_a_line_nobody_waits
                 g22_a_strategy_of_ones_own
+            ;
+            rates:
+                g17_a_rate_lets_in_so_many_in_a_time
+                g17_weight_counts
+                rx_05_asking_uses_nothing_up
+                g17_all_parts_or_none
+                g17_what_was_given_is_never_given_back
+                g17_a_rates_permit_holds_nothing
+                g17_a_rate_knows_no_duplicates
+                g17_a_cooldown_counts_from_the_admission
+                g17_who_waits_for_a_rate_gets_in_by_itself
+                g17_who_is_away_claims
+                g17_answers_say_when_the_rate_lets_go
+                g02_a_rate_is_forgotten_when_it_has_recovered
+                g17_a_rate_without_a_line_refuses
             ;
             time:
                 g01_a_lease_is_over_at_exactly_its_deadline
@@ -318,10 +349,12 @@ mod tests {
             ("holding", include_str!("holding.rs")),
             ("identity", include_str!("identity.rs")),
             ("line", include_str!("line.rs")),
+            ("lotteries", include_str!("lotteries.rs")),
             ("names", include_str!("names.rs")),
             ("offers", include_str!("offers.rs")),
             ("operating", include_str!("operating.rs")),
             ("order", include_str!("order.rs")),
+            ("rates", include_str!("rates.rs")),
             ("time", include_str!("time.rs")),
             ("tokens", include_str!("tokens.rs")),
         ];
