@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex as StdMutex, MutexGuard, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::gate::Micros;
+use crate::gate::{Micros, NEVER};
 use crate::sync::Mutex;
 
 /// A clock that stands still until it is moved, for tests of code that uses a
@@ -60,7 +60,8 @@ impl TestClock {
 
     /// Moves it, and does what becomes due on the way, each thing at its time.
     pub fn advance(&self, by: Duration) {
-        let target = self.micros().saturating_add(by.as_micros() as Micros);
+        let by = Micros::try_from(by.as_micros()).unwrap_or(NEVER);
+        let target = self.micros().saturating_add(by).min(NEVER - 1);
         loop {
             let next = self.0.alarms.lock().pop_due(target);
             let Some((at, alarm)) = next else { break };

@@ -257,7 +257,7 @@ impl fmt::Display for InvalidEntrant {
             Wrong::Name(invalid) => invalid.fmt(f),
             Wrong::Weightless => f.write_str("the weight is 0; it must be at least 1"),
             Wrong::TooHeavy { weight, limit } => {
-                write!(f, "the weight is {weight}, but the limit is {limit}: it could never enter")
+                write!(f, "the weight is {weight}, but the configured limit is {limit}: it could never enter")
             }
             Wrong::TooMuch { weight, burst } => {
                 write!(f, "the weight is {weight}, but the rate lets at most {burst} in at once: it could never enter")

@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::gate::{Change, Denial, Effect, Ending, Micros};
@@ -109,21 +109,25 @@ pub struct Observers(Arc<Inner>);
 struct Inner {
     airlock: Arc<str>,
     any: AtomicBool,
-    list: Mutex<Vec<Arc<dyn Observer>>>,
+    list: Vec<Arc<dyn Observer>>,
+    /// Those of other airlocks of the same name on the same store, for as long as these exist.
+    joined: Mutex<Vec<Weak<Inner>>>,
 }
 
 impl Observers {
     pub(crate) fn new(airlock: Arc<str>, list: Vec<Arc<dyn Observer>>) -> Self {
         let any = AtomicBool::new(!list.is_empty());
-        Observers(Arc::new(Inner { airlock, any, list: Mutex::new(list) }))
+        Observers(Arc::new(Inner { airlock, any, list, joined: Mutex::default() }))
     }
 
     /// Has these told of what those are told.
     pub(crate) fn join(&self, others: &Observers) {
-        let others = others.0.list.lock().clone();
-        self.0.list.lock().extend(others);
-        let any = !self.0.list.lock().is_empty();
-        self.0.any.store(any, Ordering::Release);
+        let mut joined = self.0.joined.lock();
+        joined.retain(|others| others.strong_count() > 0);
+        if !others.0.list.is_empty() {
+            joined.push(Arc::downgrade(&others.0));
+        }
+        self.0.any.store(!self.0.list.is_empty() || !joined.is_empty(), Ordering::Release);
     }
 
     /// Whether anybody wants to know. When nobody does, a store need not record what happens.
@@ -181,8 +185,8 @@ impl Observers {
         if !self.0.any.load(Ordering::Acquire) {
             return;
         }
-        let list = self.0.list.lock().clone();
-        for observer in list {
+        let joined: Vec<_> = self.0.joined.lock().iter().filter_map(Weak::upgrade).collect();
+        for observer in self.0.list.iter().chain(joined.iter().flat_map(|others| &others.list)) {
             if catch_unwind(AssertUnwindSafe(|| observer.on_event(event))).is_err() {
                 tracing::error!(target: "airlock", airlock = event.airlock, "an observer panicked");
             }

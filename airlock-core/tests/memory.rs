@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use airlock_core::clock::TestClock;
 use airlock_core::store::MemoryStore;
-use airlock_core::{Airlock, Entered, Entrant, Error, Line, OnMissed, OnReentry, Seal, Standing};
+use airlock_core::{Airlock, Entered, Entrant, Error, Line, OnMissed, OnReentry, Reason, Seal, Standing};
 
 fn lock(clock: &TestClock, ttl: Duration) -> Airlock {
     let store = MemoryStore::with_clock(clock);
@@ -126,5 +126,47 @@ async fn the_last_to_leave_wakes_a_shutdown_outside_the_lock() -> Result<(), Err
     // Under the lock this would wait for itself.
     drop(permit);
     assert_eq!(shutdown.await?, 0);
+    Ok(())
+}
+
+/// Once it shuts down nobody is let in any more, by whichever door.
+#[tokio::test]
+async fn a_closed_airlock_neither_takes_claims_nor_restores() -> Result<(), Error> {
+    let airlock = lock(&TestClock::new(), Duration::from_secs(30));
+    let permit = airlock.try_enter("room").await?;
+    let Entered::Queued(ticket) = airlock.enter("room").await? else { panic!("there is no room") };
+    drop(permit);
+    let Standing::Offered(offer) = airlock.poll(&ticket.token).await? else { panic!("it is its turn") };
+    let detached = airlock.try_enter("elsewhere").await?.detach()?;
+    assert_eq!(airlock.shutdown(Duration::ZERO).await?, 0);
+
+    let reason = |error: Error| error.refusal().expect("a refusal, not a loss").reason;
+    let claimed = airlock.claim(&ticket.token, offer.nonce).await.expect_err("closed");
+    assert_eq!(reason(claimed), Reason::ShuttingDown);
+    assert_eq!(reason(airlock.restore(&detached).await.expect_err("closed")), Reason::ShuttingDown);
+    // What nobody here guards is left alone.
+    airlock.renew(&detached).await?;
+    airlock.release(&detached).await
+}
+
+/// An observer goes with its airlock, however many of that name there were.
+#[tokio::test]
+async fn observers_do_not_outlive_their_airlocks() -> Result<(), Error> {
+    let store = MemoryStore::new();
+    let heard = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let open = || {
+        let heard = heard.clone();
+        let count = move |_: &airlock_core::observer::Event<'_>| {
+            heard.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        };
+        Airlock::builder("doors").seal(Seal::lock()).store(store.clone()).observer(count).build().expect("valid")
+    };
+    let first = open();
+    for _ in 0..100 {
+        drop(open());
+    }
+    let _second = open();
+    drop(first.try_enter("room").await?);
+    assert_eq!(heard.load(std::sync::atomic::Ordering::SeqCst), 4, "two events, two observers");
     Ok(())
 }

@@ -34,11 +34,11 @@ pub(crate) struct Options {
     pub(crate) tenant_limit: u32,
 
     /// How many of one tenant may work in /shared at once, with --admission fair-share; any number without
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
     pub(crate) tenant_cap: Option<u32>,
 
     /// How many may begin to work in /shared in a time, such as 50/minute, 5/second or 1000/hour
-    #[arg(long, value_name = "N/minute", value_parser = rate)]
+    #[arg(long, value_name = "N/minute", value_parser = rate, allow_hyphen_values = true)]
     pub(crate) rate: Option<Rate>,
 
     /// How long a request waits in line for its turn, in seconds, such as 5 or 0.5; 0: not at all

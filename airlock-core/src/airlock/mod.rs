@@ -17,7 +17,8 @@ pub use standing::{Entered, Offer, Place, Standing, Ticket};
 use crate::admission::Admission;
 use crate::entrant::Entrant;
 use crate::error::{Error, InvalidEntrant, LeaseLost, Reason, Refusal, StoreError};
-use crate::gate::{Answer, Enter, Inspection, Key, Micros, NEVER, Outcome, Page, Spec, Stay, Verb, Whom};
+use crate::gate::{Answer, Ending, Enter, Inspection, Key, Micros, NEVER, Outcome, Page, Spec, Stay, Verb, Whom};
+use crate::observer::Observers;
 use crate::permit::Permit;
 use crate::seal::micros;
 use crate::store::{Command, Gates, Lease, Survey};
@@ -34,6 +35,8 @@ pub struct Airlock(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) spec: Spec,
     pub(crate) gates: Arc<dyn Gates>,
+    /// Told for as long as this airlock exists.
+    _observers: Observers,
     needs_tokens: bool,
     admission: Arc<dyn Admission>,
     store_timeout: Duration,
@@ -214,7 +217,7 @@ impl Airlock {
     }
 
     /// Takes over a lease that was [detached](Permit::detach), here or in another process: the permit that comes
-    /// back guards it again.
+    /// back guards it again. There is one lease, so take it over once: of two guards, the first to go releases it.
     ///
     /// # Errors
     ///
@@ -223,6 +226,7 @@ impl Airlock {
         let key = Key::Token(token.secret());
         match self.ask(Command::new(token.resource(), Verb::Restore { key })).await?.outcome {
             Outcome::Admitted(grant) => Ok(Permit::new(self.clone(), Lease::Token(token.clone()), &grant)),
+            outcome @ Outcome::Over(Ending::Closed) => Err(self.refusal(outcome)),
             _ => Err(LeaseLost { ending: None }.into()),
         }
     }

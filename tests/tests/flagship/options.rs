@@ -34,7 +34,17 @@ fn what_cannot_work_ends_it_with_2_and_the_reason() {
         (&["--ttl", "soon"], "--ttl"),
         // Shorter than any lease can be.
         (&["--ttl", "0.0000001"], "ttl"),
-        (&["--admission", "lottery"], "--admission"),
+        (&["--admission", "raffle"], "--admission"),
+        (&["--tenant-cap", "2"], "--tenant-cap"),
+        (&["--tenant-cap", "0", "--admission", "fair-share"], "--tenant-cap"),
+        (&["--tenant-cap", "-1", "--admission", "fair-share"], "--tenant-cap"),
+        (&["--rate", "50"], "--rate"),
+        (&["--rate", "0/minute"], "--rate"),
+        (&["--rate", "-1/minute"], "--rate"),
+        (&["--rate", "x/minute"], "--rate"),
+        (&["--rate", "1/fortnight"], "--rate"),
+        (&["--rate", "4294967296/minute"], "--rate"),
+        (&["--rate", "4294967295/second"], "rate"),
         (&["--admission", "FIFO"], "--admission"),
         (&["--store", "redis"], "--store"),
         (&["--store", ""], "--store"),
@@ -77,6 +87,8 @@ fn its_help_names_every_option() {
         "--admission",
         "--limit",
         "--tenant-limit",
+        "--tenant-cap",
+        "--rate",
         "--wait",
         "--ttl",
         "--line",
@@ -86,7 +98,17 @@ fn its_help_names_every_option() {
     for option in options {
         assert!(help.contains(option), "{option} in {help}");
     }
-    for word in ["opportunistic", "fifo", "priority", "memory", "[default: ", "RUST_LOG"] {
+    for word in [
+        "opportunistic",
+        "fifo",
+        "priority",
+        "lottery",
+        "aging-lottery",
+        "fair-share",
+        "memory",
+        "[default: ",
+        "RUST_LOG",
+    ] {
         assert!(help.contains(word), "{word} in {help}");
     }
     // And no other: a new one belongs into the list above.

@@ -64,3 +64,58 @@ async fn opportunistic_nobody_waits() {
     wait_for(&server, "released", 1);
     assert_eq!(client.post("/shared", &[]).await.status, 200);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_tenant_in_turn_under_fair_shares() {
+    let server = Flagship::start(&["--limit", "1", "--wait", "60", "--admission", "fair-share"]);
+    let noisy: &[(&str, &str)] = &[("x-tenant", "noisy")];
+    let quiet: &[(&str, &str)] = &[("x-tenant", "quiet")];
+    let order = order(&server, &[noisy, noisy, noisy, noisy, noisy, quiet]).await;
+    // The quiet one came last, and waits for one of the noisy at most.
+    assert!(order.iter().position(|number| *number == 5) <= Some(1), "{order:?}");
+    assert!(order.iter().filter(|number| **number != 5).is_sorted(), "{order:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenants_cap_holds_and_idles_no_place() {
+    let options = ["--limit", "3", "--wait", "60", "--admission", "fair-share", "--tenant-cap", "2"];
+    let server = Flagship::start(&options);
+    let client = Client::of(&server);
+    let noisy: Vec<_> =
+        (0..4).map(|_| client.send(Method::POST, "/shared?ms=60000", &[("x-tenant", "noisy")])).collect();
+    wait_for(&server, "admitted", 2);
+    wait_for(&server, "queued", 2);
+    let quiet = client.send(Method::POST, "/shared?ms=1", &[("x-tenant", "quiet")]).await.unwrap();
+    assert_eq!(quiet.number("waited_ms"), 0, "the third place is not idle");
+    noisy.into_iter().for_each(|working| working.abort());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lotteries_let_everybody_in() {
+    for admission in ["lottery", "aging-lottery"] {
+        let server = Flagship::start(&["--limit", "1", "--wait", "60", "--admission", admission]);
+        let mut order = order(&server, &[&[] as &[(&str, &str)]; 12]).await;
+        order.sort_unstable();
+        assert_eq!(order, Vec::from_iter(0..12));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rate_that_is_spent_is_429() {
+    let server = Flagship::start(&["--rate", "2/hour"]);
+    let client = Client::of(&server);
+    for _ in 0..2 {
+        assert_eq!(client.send(Method::POST, "/shared", &[]).await.unwrap().status, 200);
+    }
+    let refused = client.send(Method::POST, "/shared", &[]).await.unwrap();
+    assert_eq!(refused.status, 429);
+    assert_eq!(refused.headers["airlock-status"], "limited");
+    let after: u64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=1_800).contains(&after), "{after}");
+    let problem: serde_json::Value = serde_json::from_slice(&refused.body).unwrap();
+    assert!(problem["type"].as_str().unwrap().ends_with("#limited"));
+    assert!((1..=1_800_000).contains(&problem["retry_after_ms"].as_u64().unwrap()));
+    // Another gate has nothing to do with it.
+    let other = client.send(Method::POST, "/imports", &[("x-tenant", "acme")]).await.unwrap();
+    assert_eq!(other.status, 200);
+}

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
@@ -49,6 +50,15 @@ pub(super) enum Told {
 }
 
 pub(super) type ToldList = SmallVec<[Told; 1]>;
+
+/// Tells everybody, whatever somebody's waker does.
+pub(super) fn tell_all(told: ToldList) {
+    for told in told {
+        if catch_unwind(AssertUnwindSafe(|| told.tell())).is_err() {
+            tracing::error!(target: "airlock", "a waker panicked");
+        }
+    }
+}
 
 impl Told {
     pub(super) fn tell(self) {
@@ -282,6 +292,8 @@ mod tests {
     #[test]
     fn a_lease_forgets_those_who_watched_it() {
         let spec = Spec {
+            rate: None,
+            leased: true,
             name: "doors".into(),
             limit: 1,
             ttl: 1,
@@ -299,8 +311,17 @@ mod tests {
             guarded: true,
         };
         let mut gate = Gate::new("room", 0, Floor::default(), 0);
-        let enter =
-            Enter { key: None, identity: None, group: None, weight: 1, score: 0.0, per_second: 0.0, stay: Stay::No };
+        let enter = Enter {
+            key: None,
+            identity: None,
+            group: None,
+            weight: 1,
+            score: 0.0,
+            per_second: 0.0,
+            share: 1.0,
+            cap: 0,
+            stay: Stay::No,
+        };
         let grant = gate.table.admit_quickly(&spec, &enter, 1).expect("there is room");
         let local = grant.local.expect("a handle");
         let stays = Arc::new(Watch::default());

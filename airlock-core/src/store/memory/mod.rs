@@ -25,7 +25,7 @@ use foldhash::fast::RandomState;
 use rand::Rng as _;
 use tokio::sync::Notify;
 
-use gate::{Ear, Gate, ToldList};
+use gate::{Ear, Gate, ToldList, tell_all};
 use shard::{Home, Shard};
 
 use super::{BoxFuture, Command, Gates, Lease, News, Store, Survey, Watch};
@@ -183,7 +183,8 @@ impl MemoryGates {
                 let hash = self.hasher.hash_one(resource);
                 let shard = self.shard_of(hash);
                 let mut gates = shard.lock();
-                if matches!(command.verb, Verb::Enter(_)) && self.closing.load(Ordering::Relaxed) {
+                let admits = matches!(command.verb, Verb::Enter(_) | Verb::Claim { .. } | Verb::Restore { .. });
+                if admits && self.closing.load(Ordering::Relaxed) {
                     return done(Outcome::Over(Ending::Closed));
                 }
                 let gate = match gates.find(hash, resource) {
@@ -261,9 +262,7 @@ impl MemoryGates {
         // Whoever is next and needs more than that gets a whole step.
         let rest = gate.table.has_promotion(&self.spec);
         drop(gates);
-        for told in told {
-            told.tell();
-        }
+        tell_all(told);
         if rest {
             self.run(At::Home(home), &Command::new("", Verb::Tick));
         }
@@ -326,9 +325,7 @@ impl MemoryGates {
         if self.closing.load(Ordering::Relaxed) {
             self.let_go.notify_waiters();
         }
-        for told in after.told {
-            told.tell();
-        }
+        tell_all(after.told);
         let Some(Report { resource, effects, now }) = after.report else { return };
         for effect in effects.iter() {
             if after.expelled.is_some() && effect.local == after.expelled && matches!(effect.change, Change::Ended(_)) {
