@@ -61,7 +61,7 @@ pub use future::ResponseFuture;
 pub use layer::{AirlockLayer, Hold, OnStoreError};
 pub use name::{By, ByCookie, ByExtension, ByHeader, Name, NameError, by, by_cookie, by_extension, by_header};
 pub use number::{IntoNumber, integer_header};
-pub use refusal::Problem;
+pub use refusal::{Format, Problem};
 pub use service::AirlockService;
 
 /// A network, such as a trusted proxy's: `"10.0.0.0/8".parse()`, or made of a single address.

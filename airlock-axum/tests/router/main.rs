@@ -2,6 +2,7 @@
 
 mod calling;
 mod disconnecting;
+mod entering;
 mod extractor;
 mod limiting;
 mod naming;

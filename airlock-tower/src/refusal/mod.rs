@@ -28,7 +28,7 @@ use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
-pub(crate) use format::Format;
+pub use format::Format;
 
 use crate::layer::Edit;
 use crate::name::NameError;
@@ -69,7 +69,8 @@ impl Problem {
         self.retry_after
     }
 
-    pub(crate) fn of(error: &Error) -> Self {
+    /// What an airlock's error is to a client.
+    pub fn of(error: &Error) -> Self {
         match error {
             Error::Refused(refusal) => {
                 Problem { retry_after: refusal.retry_after(), ..Problem::because(refusal.reason) }
@@ -153,6 +154,11 @@ impl Problem {
 
     fn new(status: StatusCode, name: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
         Problem { status, name, title, detail: detail.into(), retry_after: None }
+    }
+
+    /// The whole response: for front ends that admit by themselves. `airlock` is the airlock's name.
+    pub fn response(&self, airlock: &str, format: Format) -> Response<Bytes> {
+        self.respond(airlock, None, format)
     }
 
     /// The whole response, edited as the layer's user wishes.
