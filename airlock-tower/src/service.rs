@@ -53,6 +53,9 @@ where
             return ResponseFuture::ungated(self.inner.call(Request::from_parts(parts, body)));
         }
         let format = Format::of(&parts);
+        if self.options.sheds(&parts) {
+            return self.refuse(Problem::shed(), format);
+        }
         let started = match start(&self.options, &mut parts) {
             Ok(started) => started,
             Err(error) => return self.refuse(Problem::unnamed(&error), format),

@@ -10,6 +10,7 @@
 //! | the offer is gone | 409 | `missed` |
 //! | the store is down | 503 | `unavailable` |
 //! | shutting down, or put out of the line | 503 | `closed` |
+//! | this node is overloaded | 503 | `shed` |
 //! | lease lost while the handler ran | 500 | `lost` |
 //! | the request does not say who it is | 400 | `unidentified` |
 //! | a malformed name or number, or too heavy | 400 | `invalid` |
@@ -102,6 +103,15 @@ impl Problem {
             "The place inside was lost",
             "The request was stopped while it was being worked on. It may have been carried out in part: look before \
              you repeat it.",
+        )
+    }
+
+    pub(crate) fn shed() -> Self {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "shed",
+            "Too much to do",
+            "This server has too much to do at the moment. Try again later.",
         )
     }
 

@@ -12,6 +12,7 @@ mod naming;
 mod options;
 mod readiness;
 mod refusals;
+mod shedding;
 mod support;
 mod traits;
 mod waiting;
