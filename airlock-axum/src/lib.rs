@@ -27,7 +27,8 @@
 //! # }
 //! ```
 //!
-//! [`Admitted`] is the permit of the innermost layer around the route. A handler that keeps a clone of it keeps the
+//! [`Admitted`] is the permit of the innermost layer around the route; another layer's is found by its airlock's name,
+//! with [`Admitted::of`]. A handler that keeps a clone of it keeps the
 //! place: in a WebSocket's task, or in a job that outlives the response. Where the layer may let requests pass
 //! ungated, take `Option<Admitted>`. With no layer at all the extractor answers 500 and says what is missing.
 //!

@@ -33,6 +33,8 @@
 //! # Limits
 //!
 //! - A lost lease stops the inner future; it cannot stop a thread that blocks.
+//! - Of two stacked layers a handler sees the inner one's permit; the other is found by its airlock's name, with
+//!   [`WeakAdmitted::of`](airlock_core::WeakAdmitted::of).
 //! - Two stacked layers that both wait can wait for each other until the time is over: let only the outer one wait.
 //! - A header says what its sender wrote. It is no identity unless something in front sets or checks it.
 //!

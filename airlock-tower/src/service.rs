@@ -89,7 +89,7 @@ impl<S> AirlockService<S> {
     where
         S: Service<Request<B>, Response = Response<R>>,
     {
-        parts.extensions.insert(admitted.downgrade());
+        asking::show(&admitted, &mut parts.extensions);
         let inner = self.inner.call(Request::from_parts(parts, body));
         ResponseFuture::running(inner, Guard::new(admitted, &self.options, format))
     }

@@ -6,6 +6,7 @@ mod entering;
 mod extractor;
 mod limiting;
 mod naming;
+mod nesting;
 mod outliving;
 mod support;
 mod unmatched;

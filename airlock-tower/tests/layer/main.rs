@@ -9,6 +9,7 @@ mod holding;
 mod leaving;
 mod lost;
 mod naming;
+mod nesting;
 mod options;
 mod readiness;
 mod refusals;
