@@ -27,16 +27,22 @@
 //! # }
 //! ```
 //!
-//! [`Admitted`] is the permit of the innermost layer around the route. A handler that keeps a clone of it keeps the
+//! [`Admitted`] is the permit of the innermost layer around the route; another layer's is found by its airlock's name,
+//! with [`Admitted::of`]. A handler that keeps a clone of it keeps the
 //! place: in a WebSocket's task, or in a job that outlives the response. Where the layer may let requests pass
 //! ungated, take `Option<Admitted>`. With no layer at all the extractor answers 500 and says what is missing.
+//!
+//! [`Enter`] does without a layer: it admits by itself, for handlers whose resource comes from their path, their state
+//! or their authentication.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod enter;
 mod path;
 
 pub use airlock_core::*;
 pub use airlock_tower::*;
+pub use enter::{Enter, EnterRejection, Gate, Refused};
 pub use path::{ByPath, by_path};
 
 /// The README's code is code.

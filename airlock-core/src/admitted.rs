@@ -1,6 +1,6 @@
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use crate::permit::{Held, Permit};
 
@@ -20,7 +20,7 @@ impl Admitted {
 
     /// A handle that does not keep the place.
     pub fn downgrade(&self) -> WeakAdmitted {
-        WeakAdmitted(self.0.downgrade())
+        WeakAdmitted { held: self.0.downgrade(), outer: None }
     }
 }
 
@@ -40,19 +40,68 @@ impl Deref for Admitted {
 }
 
 /// A handle on an [`Admitted`] that does not keep the place: what a layer puts into a request's extensions.
+///
+/// Where layers are nested it is the innermost one's, and knows those around it.
 #[derive(Clone)]
-pub struct WeakAdmitted(Weak<Held>);
+pub struct WeakAdmitted {
+    held: Weak<Held>,
+    /// Most requests go through one layer, and pay for no more than that there could be another.
+    outer: Option<Arc<WeakAdmitted>>,
+}
 
 impl WeakAdmitted {
+    /// The same, inside another layer: what was in the request's extensions before.
+    #[must_use]
+    pub fn within(mut self, outer: WeakAdmitted) -> Self {
+        self.outer = Some(Arc::new(outer));
+        self
+    }
+
     /// The permit, while somebody keeps it.
     pub fn upgrade(&self) -> Option<Admitted> {
-        Permit::upgrade(&self.0).map(Admitted)
+        Permit::upgrade(&self.held).map(Admitted)
+    }
+
+    /// The permit of the airlock of that name, while somebody keeps it: this one, or that of a layer around it. The
+    /// innermost, if there are several.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use airlock_core::{Admitted, Airlock, Seal};
+    ///
+    /// let tenants = Airlock::builder("tenants").seal(Seal::semaphore(9)).build()?;
+    /// let imports = Airlock::builder("imports").seal(Seal::lock()).build()?;
+    /// let tenant = Admitted::new(tenants.try_enter("acme").await?);
+    /// let import = Admitted::new(imports.try_enter("acme").await?);
+    ///
+    /// let inside = import.downgrade().within(tenant.downgrade());
+    /// assert_eq!(inside.of("tenants").map(|permit| permit.fence()), Some(tenant.fence()));
+    /// assert_eq!(inside.of("imports").map(|permit| permit.fence()), Some(import.fence()));
+    /// assert!(inside.of("exports").is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn of(&self, airlock: &str) -> Option<Admitted> {
+        let mut layer = Some(self);
+        while let Some(handle) = layer {
+            match handle.upgrade() {
+                Some(admitted) if admitted.airlock().name() == airlock => return Some(admitted),
+                _ => layer = handle.outer.as_deref(),
+            }
+        }
+        None
     }
 }
 
 impl fmt::Debug for WeakAdmitted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("WeakAdmitted").field(&self.upgrade()).finish()
+        let mut tuple = f.debug_tuple("WeakAdmitted");
+        tuple.field(&self.upgrade());
+        if let Some(outer) = &self.outer {
+            tuple.field(outer);
+        }
+        tuple.finish()
     }
 }
 
@@ -68,8 +117,8 @@ mod extract {
 
     use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
     use axum_core::response::{IntoResponse, Response};
-    use http::StatusCode;
     use http::request::Parts;
+    use http::{Extensions, StatusCode};
 
     use super::{Admitted, WeakAdmitted};
 
@@ -86,6 +135,27 @@ mod extract {
 
         async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
             Ok(find(parts))
+        }
+    }
+
+    impl Admitted {
+        /// The permit of the airlock of that name, where layers are nested: by itself an extracted `Admitted` is the
+        /// innermost layer's.
+        ///
+        /// A handler gets the extensions as an argument of the type [`Extensions`], or from the request.
+        ///
+        /// ```
+        /// use airlock_core::Admitted;
+        /// use http::Extensions;
+        ///
+        /// async fn import(extensions: Extensions, import: Admitted) -> String {
+        ///     let tenant = Admitted::of(&extensions, "tenants").map(|permit| permit.fence());
+        ///     format!("import {}, of a tenant inside as {tenant:?}", import.fence())
+        /// }
+        /// # let _ = import;
+        /// ```
+        pub fn of(extensions: &Extensions, airlock: &str) -> Option<Admitted> {
+            extensions.get::<WeakAdmitted>()?.of(airlock)
         }
     }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use airlock_core::{Admitted, Airlock, Entrant, Error, LeaseLost, Permit, Started};
 
+use http::Extensions;
+
 use crate::layer::OnStoreError;
 
 /// Asks, and stays in line for as long as `wait`.
@@ -20,6 +22,14 @@ pub(crate) fn ask(airlock: &Airlock, entrant: Entrant<'_>, wait: Option<Duration
 pub(crate) fn admit_anyway(airlock: &Airlock, on_store_error: OnStoreError, error: &Error) -> Option<Permit> {
     let admits = on_store_error == OnStoreError::Admit && matches!(error, Error::Unavailable(_));
     admits.then(|| Permit::unleased(airlock.clone()))
+}
+
+/// Shows a request's permit to whoever handles it: a weak handle, for only an [`Admitted`] keeps the place.
+pub(crate) fn show(admitted: &Admitted, extensions: &mut Extensions) {
+    if let Some(outer) = extensions.insert(admitted.downgrade()) {
+        // A layer around this one: its permit is found by its airlock's name.
+        extensions.insert(admitted.downgrade().within(outer));
+    }
 }
 
 /// Resolves when the lease is lost. Made when a request first has to wait for something: until then, it cannot be

@@ -27,6 +27,13 @@ pin_project! {
     }
 }
 
+impl<B: Body> ResponseBody<B> {
+    /// A body that keeps this place until it has ended or is dropped: for front ends that admit by themselves.
+    pub fn holding(body: B, admitted: Admitted) -> Self {
+        ResponseBody::inner(body, Some(admitted))
+    }
+}
+
 impl<B> ResponseBody<B> {
     pub(crate) fn inner(body: B, held: Option<Admitted>) -> Self
     where

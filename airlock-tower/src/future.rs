@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::BoxError;
-use crate::asking::{Lost, watch};
+use crate::asking::{Lost, show, watch};
 use crate::body::ResponseBody;
 use crate::layer::{Edit, Hold, Options};
 use crate::refusal::{Format, Problem};
@@ -151,7 +151,7 @@ where
                     }
                     let Readying { admitted, next } = *readying.take().expect(DONE);
                     let Next { mut service, mut request, options, format } = next;
-                    request.extensions_mut().insert(admitted.downgrade());
+                    show(&admitted, request.extensions_mut());
                     let inner = service.call(request);
                     State::Running { inner, guard: Some(Guard::new(admitted, &options, format)) }
                 }

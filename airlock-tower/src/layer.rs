@@ -41,6 +41,7 @@ pub(crate) struct Options {
     pub(crate) weight: Option<Arc<NumberOf<u32>>>,
     pub(crate) wait: Option<Duration>,
     pub(crate) skip: Option<Arc<Predicate>>,
+    pub(crate) shed_when: Option<Arc<Predicate>>,
     pub(crate) on_refused: Option<Arc<Edit>>,
     pub(crate) on_store_error: OnStoreError,
     pub(crate) hold: Hold,
@@ -80,6 +81,7 @@ impl AirlockLayer {
             weight: None,
             wait: None,
             skip: None,
+            shed_when: None,
             on_refused: None,
             on_store_error: OnStoreError::Refuse,
             hold: Hold::Body,
@@ -130,6 +132,31 @@ impl AirlockLayer {
     /// Which requests pass ungated, besides CORS preflights.
     pub fn skip(self, skip: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
         self.with(|options| options.skip = Some(Arc::new(skip)))
+    }
+
+    /// Which requests are shed: 503 `shed`, before anybody is asked whether there is room.
+    ///
+    /// For a node that has too much to do, whatever the airlock's limit says: it goes by what it knows of itself, and
+    /// the store and the other nodes hear nothing of it. What is [skipped](AirlockLayer::skip) is not shed. It is asked
+    /// for every request, so let it look at something that is kept up to date elsewhere.
+    ///
+    /// ```
+    /// # use airlock_core::{Airlock, Seal};
+    /// # use airlock_tower::AirlockLayer;
+    /// # fn main() -> Result<(), airlock_core::ConfigError> {
+    /// # let airlock = Airlock::builder("imports").seal(Seal::lock()).build()?;
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicBool, Ordering};
+    ///
+    /// // Set by a task that looks at the load of this node.
+    /// let overloaded = Arc::new(AtomicBool::new(false));
+    /// let layer = AirlockLayer::new(airlock).shed_when(move |_| overloaded.load(Ordering::Relaxed));
+    /// # let _ = layer;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn shed_when(self, shed: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
+        self.with(|options| options.shed_when = Some(Arc::new(shed)))
     }
 
     /// Edits the response to whoever is not let in, after its status, headers and body are set.
@@ -186,6 +213,10 @@ impl Options {
         let preflight =
             parts.method == Method::OPTIONS && parts.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
         preflight || self.skip.as_ref().is_some_and(|skip| skip(parts))
+    }
+
+    pub(crate) fn sheds(&self, parts: &Parts) -> bool {
+        self.shed_when.as_ref().is_some_and(|shed| shed(parts))
     }
 }
 

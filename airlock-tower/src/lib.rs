@@ -33,6 +33,8 @@
 //! # Limits
 //!
 //! - A lost lease stops the inner future; it cannot stop a thread that blocks.
+//! - Of two stacked layers a handler sees the inner one's permit; the other is found by its airlock's name, with
+//!   [`WeakAdmitted::of`](airlock_core::WeakAdmitted::of).
 //! - Two stacked layers that both wait can wait for each other until the time is over: let only the outer one wait.
 //! - A header says what its sender wrote. It is no identity unless something in front sets or checks it.
 //!
@@ -61,7 +63,7 @@ pub use future::ResponseFuture;
 pub use layer::{AirlockLayer, Hold, OnStoreError};
 pub use name::{By, ByCookie, ByExtension, ByHeader, Name, NameError, by, by_cookie, by_extension, by_header};
 pub use number::{IntoNumber, integer_header};
-pub use refusal::Problem;
+pub use refusal::{Format, Problem};
 pub use service::AirlockService;
 
 /// A network, such as a trusted proxy's: `"10.0.0.0/8".parse()`, or made of a single address.

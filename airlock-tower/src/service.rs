@@ -53,6 +53,9 @@ where
             return ResponseFuture::ungated(self.inner.call(Request::from_parts(parts, body)));
         }
         let format = Format::of(&parts);
+        if self.options.sheds(&parts) {
+            return self.refuse(Problem::shed(), format);
+        }
         let started = match start(&self.options, &mut parts) {
             Ok(started) => started,
             Err(error) => return self.refuse(Problem::unnamed(&error), format),
@@ -86,7 +89,7 @@ impl<S> AirlockService<S> {
     where
         S: Service<Request<B>, Response = Response<R>>,
     {
-        parts.extensions.insert(admitted.downgrade());
+        asking::show(&admitted, &mut parts.extensions);
         let inner = self.inner.call(Request::from_parts(parts, body));
         ResponseFuture::running(inner, Guard::new(admitted, &self.options, format))
     }

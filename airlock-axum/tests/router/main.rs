@@ -2,9 +2,11 @@
 
 mod calling;
 mod disconnecting;
+mod entering;
 mod extractor;
 mod limiting;
 mod naming;
+mod nesting;
 mod outliving;
 mod support;
 mod unmatched;

@@ -5,9 +5,10 @@ use http::{HeaderMap, Method};
 use mediatype::MediaType;
 use mediatype::names::{APPLICATION, HTML, JSON, TEXT};
 
-/// In which form a client wants to hear that it is not let in.
+/// In which form a client wants to hear that it is not let in: a problem, a page or gRPC's own, and whether without a
+/// body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Format {
+pub struct Format {
     pub(crate) html: bool,
     /// In gRPC's own words, whatever it accepts.
     pub(crate) grpc: bool,
@@ -16,7 +17,8 @@ pub(crate) struct Format {
 }
 
 impl Format {
-    pub(crate) fn of(parts: &Parts) -> Self {
+    /// As this request's method and headers say.
+    pub fn of(parts: &Parts) -> Self {
         Format { html: prefers_html(&parts.headers), grpc: is_grpc(&parts.headers), head: parts.method == Method::HEAD }
     }
 }

@@ -11,6 +11,7 @@
 //! | the offer is gone | 409 | `missed` |
 //! | the store is down | 503 | `unavailable` |
 //! | shutting down, or put out of the line | 503 | `closed` |
+//! | this node is overloaded | 503 | `shed` |
 //! | lease lost while the handler ran | 500 | `lost` |
 //! | the request does not say who it is | 400 | `unidentified` |
 //! | a malformed name or number, or too heavy | 400 | `invalid` |
@@ -29,7 +30,7 @@ use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
-pub(crate) use format::Format;
+pub use format::Format;
 
 use crate::layer::Edit;
 use crate::name::NameError;
@@ -70,7 +71,8 @@ impl Problem {
         self.retry_after
     }
 
-    pub(crate) fn of(error: &Error) -> Self {
+    /// What an airlock's error is to a client.
+    pub fn of(error: &Error) -> Self {
         match error {
             Error::Refused(refusal) => {
                 Problem { retry_after: refusal.retry_after(), ..Problem::because(refusal.reason) }
@@ -102,6 +104,15 @@ impl Problem {
             "The place inside was lost",
             "The request was stopped while it was being worked on. It may have been carried out in part: look before \
              you repeat it.",
+        )
+    }
+
+    pub(crate) fn shed() -> Self {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "shed",
+            "Too much to do",
+            "This server has too much to do at the moment. Try again later.",
         )
     }
 
@@ -161,6 +172,11 @@ impl Problem {
 
     fn new(status: StatusCode, name: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
         Problem { status, name, title, detail: detail.into(), retry_after: None }
+    }
+
+    /// The whole response: for front ends that admit by themselves. `airlock` is the airlock's name.
+    pub fn response(&self, airlock: &str, format: Format) -> Response<Bytes> {
+        self.respond(airlock, None, format)
     }
 
     /// The whole response, edited as the layer's user wishes.
