@@ -6,6 +6,8 @@ use airlock_core::{Local, Secret};
 pub const IDENTITIES: [&str; 12] =
     ["ada", "bob", "cleo", "dan", "eve", "fay", "gus", "hal", "ida", "jon", "kim", "lou"];
 pub const GROUPS: [&str; 3] = ["red", "green", "blue"];
+/// Under fair shares, those without a group are one.
+pub const NO_GROUP: usize = GROUPS.len();
 
 /// Tokens are numbered from 1.
 pub type TokenNumber = u32;
@@ -43,6 +45,8 @@ pub struct Newcomer {
     pub weight: u32,
     pub score: f64,
     pub per_second: f64,
+    pub share: f64,
+    pub cap: u32,
     pub stay: Stay,
 }
 
@@ -74,8 +78,8 @@ impl Ask {
                 weight: new.weight,
                 score: new.score,
                 per_second: new.per_second,
-                share: 1.0,
-                cap: 0,
+                share: new.share,
+                cap: new.cap,
                 stay: new.stay,
             }),
             Ask::Poll(name) => Verb::Poll { key: name.key() },

@@ -7,7 +7,7 @@ use airlock_core::gate::{Table, Ticket, is_idle};
 
 use crate::cells::Cells;
 use crate::ensure;
-use crate::model::{Known, before};
+use crate::model::{Known, before, fair_heads};
 
 /// What was there before the step.
 pub struct Past<'a> {
@@ -35,7 +35,7 @@ pub fn invariants(
     now: Micros,
     answer: &Answer,
     past: &Past<'_>,
-    cells: &Cells,
+    (known, cells): (&[Known], &Cells),
 ) -> Result<(), String> {
     let meta = table.meta();
     let tickets: Vec<&Ticket> = table.tickets().map(|(_, ticket)| ticket).collect();
@@ -52,12 +52,16 @@ pub fn invariants(
     ensure!(in_line <= spec.line.capacity, "{in_line} in a line of {}", spec.line.capacity);
 
     // Nobody who may take it waits beside free room (G6).
-    let next = next_weight(spec, meta.drawn, &tickets);
+    let next: Vec<u32> = match spec.pick {
+        Pick::Fair => fair_heads(known).iter().map(|head| head.ticket.weight).collect(),
+        _ => next_weight(spec, meta.drawn, &tickets).into_iter().collect(),
+    };
     let has_room = |weight: u32| held + u64::from(weight) <= limit;
-    if let (Some(weight), false) = (next, answer.more) {
-        let free = has_room(weight) && cells.wait(spec.rate, weight, now) == 0;
-        ensure!(!free, "free room beside a waiter of {weight}: {tickets:?}");
-        ensure!(limit == 0 || u64::from(weight) <= limit, "too heavy a waiter is next: {weight} of {limit}");
+    if !next.is_empty() && !answer.more {
+        let free = |weight: &u32| has_room(*weight) && cells.wait(spec.rate, *weight, now) == 0;
+        ensure!(!next.iter().all(free), "free room beside waiters of {next:?}: {tickets:?}");
+        let fits = |weight: &u32| limit == 0 || u64::from(*weight) <= limit;
+        ensure!(next.iter().any(fits), "too heavy a waiter is next: {next:?} of {limit}");
     }
     ensure!(spec.pick != Pick::Nobody || in_line == 0, "somebody waits where nobody does");
 
@@ -65,15 +69,19 @@ pub fn invariants(
     let earliest = tickets.iter().map(|ticket| ticket.deadline).min().unwrap_or(NEVER);
     ensure!(meta.soonest <= earliest, "soonest {} is after {earliest}", meta.soonest);
     ensure!(answer.more || earliest > now, "somebody is past its deadline of {earliest}");
-    let rate_at = match next {
-        _ if spec.rate.is_none() => None,
-        _ if tickets.is_empty() => Some(cells.replenished_at(now)).filter(|at| *at > 0),
-        Some(weight) if has_room(weight) => Some(now + cells.wait(spec.rate, weight, now)).filter(|at| *at > now),
-        _ => None,
+    let when_replenished = Some(cells.replenished_at(now)).filter(|at| *at > 0 && spec.rate.is_some());
+    let rate_lets_go = |weight: u32| Some(now + cells.wait(spec.rate, weight, now)).filter(|at| *at > now);
+    // One of those who may be next is.
+    let by_rate: Vec<Option<Micros>> = match &*next {
+        [] => vec![when_replenished.filter(|_| tickets.is_empty())],
+        _ => next.iter().map(|weight| rate_lets_go(*weight).filter(|_| has_room(*weight))).collect(),
     };
-    let by_itself = rate_at.into_iter().chain([meta.soonest]).min().filter(|at| *at < NEVER);
-    let next_at = if answer.more { Some(now) } else { by_itself };
-    ensure!(answer.next_at == next_at, "next at {:?} instead of {next_at:?}", answer.next_at);
+    let next_at = answer.next_at;
+    let right = by_rate.iter().any(|at| match answer.more {
+        true => next_at == Some(now),
+        false => next_at == at.iter().copied().chain([meta.soonest]).min().filter(|at| *at < NEVER),
+    });
+    ensure!(right, "next at {next_at:?}, but soonest is {} or {by_rate:?}", meta.soonest);
     ensure!(answer.more || next_at.is_none_or(|at| at > now), "the driver would turn in circles");
 
     let floor = tickets.iter().filter(|ticket| ticket.state.takes_room()).map(|ticket| ticket.fence).min();
@@ -112,6 +120,9 @@ fn each(tickets: &[&Ticket], spec: &Spec) -> Result<(), String> {
             State::Spent => !permanent,
         };
         ensure!(right, "inconsistent: {ticket:?}");
+        if spec.pick == Pick::Fair {
+            continue;
+        }
         match ticket.group {
             Some(group) => *groups.entry(group).or_default() += 1,
             None => continue,
@@ -128,19 +139,27 @@ fn each(tickets: &[&Ticket], spec: &Spec) -> Result<(), String> {
 }
 
 /// Groups by name, by id and by their own count are the same groups.
-pub fn groups(table: &Table, known: &[Known]) -> Result<(), String> {
-    let mut ids: HashMap<usize, (GroupId, u64)> = HashMap::new();
+pub fn groups(table: &Table, spec: &Spec, known: &[Known]) -> Result<(), String> {
+    let mut ids: HashMap<usize, (GroupId, u64, u64)> = HashMap::new();
     for known in known {
         ensure!(known.group.is_some() == known.ticket.group.is_some(), "grouped: {known:?}");
         let (Some(name), Some(id)) = (known.group, known.ticket.group) else { continue };
-        let entry = ids.entry(name).or_insert((id, 0));
+        let entry = ids.entry(name).or_insert((id, 0, 0));
         ensure!(entry.0 == id, "one group under two ids: {known:?}");
-        entry.1 += 1;
+        match known.ticket.state {
+            State::Waiting => entry.1 += 1,
+            State::Offered => (entry.1, entry.2) = (entry.1 + 1, entry.2 + u64::from(known.ticket.weight)),
+            _ => entry.2 += u64::from(known.ticket.weight),
+        }
     }
-    for (id, count) in ids.values() {
-        let same = ids.values().filter(|(other, _)| other == id).count();
-        let counted = table.read_group(*id).in_line;
-        ensure!(same == 1 && counted == *count, "group {id:?}: {count} in line, counted as {counted}");
+    for (id, count, in_use) in ids.values() {
+        let same = ids.values().filter(|(other, ..)| other == id).count();
+        let counted = table.read_group(*id);
+        // Only shares have to know what is inside.
+        let in_use = if spec.pick == Pick::Fair { *in_use } else { 0 };
+        let right = (counted.in_line, counted.in_use) == (*count, in_use);
+        ensure!(same == 1 && right, "group {id:?}: {count} in line and {in_use} inside, counted as {counted:?}");
+        ensure!(counted.cap == 0 || in_use <= u64::from(counted.cap), "above its cap: {counted:?}");
     }
     Ok(())
 }

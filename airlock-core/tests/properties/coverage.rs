@@ -63,6 +63,7 @@ const COMMON: &[&str] = &[
     "a missed cell",
     "replenished",
     "outlived by its rate",
+    "a turn",
     "drawn alike",
     "drawn by age",
     "overdue",

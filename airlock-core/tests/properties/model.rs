@@ -10,7 +10,7 @@ use airlock_core::Local;
 use airlock_core::gate::{Attend, Change, Effect, Ending, GroupId, Meta, Micros, NEVER, OnMissed, OnReentry, Pick};
 use airlock_core::gate::{RETRY_HORIZON, Spec, State, Stay, Ticket};
 
-use crate::ask::{Ask, IDENTITIES, Name, Newcomer, TokenNumber};
+use crate::ask::{Ask, IDENTITIES, NO_GROUP, Name, Newcomer, TokenNumber};
 use crate::cells::Cells;
 use crate::ensure;
 
@@ -24,8 +24,9 @@ pub struct Known {
     pub ticket: Ticket,
     pub token: Option<TokenNumber>,
     pub who: Option<usize>,
-    /// Only while it is in the line.
+    /// Only while it is in the line; under fair shares also inside.
     pub group: Option<usize>,
+    pub cap: u32,
     pub local: Option<Local>,
 }
 
@@ -57,7 +58,25 @@ pub struct Replay<'a> {
 /// Line order, without the gate's own integers for it.
 pub fn before(a: &Ticket, b: &Ticket) -> bool {
     let order = a.order().partial_cmp(&b.order()).expect("scores are finite");
-    order.then(a.arrival.cmp(&b.arrival)) == Ordering::Less
+    a.lane.cmp(&b.lane).then(order).then(a.arrival.cmp(&b.arrival)) == Ordering::Less
+}
+
+/// Under fair shares: the longest wait of each group that is below its cap.
+pub fn fair_heads(tickets: &[Known]) -> Vec<Known> {
+    let waiting = || tickets.iter().filter(|known| known.ticket.state == State::Waiting);
+    let first = |known: &&Known| {
+        let before = |other: &Known| other.group == known.group && other.ticket.arrival < known.ticket.arrival;
+        !waiting().any(before)
+    };
+    let below = |known: &&Known| below_cap(tickets, known.group, known.cap, known.ticket.weight);
+    waiting().filter(first).filter(below).copied().collect()
+}
+
+/// Whether so much more of that group may be inside.
+fn below_cap(tickets: &[Known], group: Option<usize>, cap: u32, weight: u32) -> bool {
+    let inside = tickets.iter().filter(|known| known.ticket.state.takes_room() && known.group == group);
+    let in_use: u32 = inside.map(|known| known.ticket.weight).sum();
+    cap == 0 || in_use + weight <= cap
 }
 
 impl<'a> Replay<'a> {
@@ -86,7 +105,8 @@ impl<'a> Replay<'a> {
     }
 
     pub fn in_line_of(&self, group: usize) -> u64 {
-        self.tickets.iter().filter(|known| known.group == Some(group)).count() as u64
+        let in_line = self.tickets.iter().filter(|known| !matches!(known.ticket.state, State::Holding | State::Spent));
+        in_line.filter(|known| known.group == Some(group)).count() as u64
     }
 
     fn held(&self) -> u64 {
@@ -120,6 +140,18 @@ impl<'a> Replay<'a> {
         self.waiting().reduce(|a, b| if before(&b.ticket, &a.ticket) { b } else { a }).map(|known| known.id)
     }
 
+    pub fn is_fair(&self) -> bool {
+        self.spec.pick == Pick::Fair
+    }
+
+    /// The group that this newcomer counts for.
+    pub fn group_of(&self, new: &Newcomer) -> Option<usize> {
+        match new.group {
+            None if self.is_fair() => Some(NO_GROUP),
+            group => group.filter(|_| self.is_fair() || self.spec.line.group_capacity < NEVER),
+        }
+    }
+
     /// Whether this waiter may be the next one: the head, or who was drawn, or might be drawn now (G5).
     fn may_be_next(&self, ticket: &Ticket) -> bool {
         let oldest = self.waiting().map(|known| known.ticket.arrival).min().unwrap_or(0);
@@ -130,6 +162,7 @@ impl<'a> Replay<'a> {
                 ticket.arrival == oldest
             }
             Pick::Uniform { .. } | Pick::Aging { .. } => true,
+            Pick::Fair => fair_heads(&self.tickets).iter().any(|head| head.ticket.arrival == ticket.arrival),
             _ => false,
         }
     }
@@ -160,12 +193,21 @@ impl<'a> Replay<'a> {
         }
     }
 
+    /// Whether this newcomer has to be let in at once. Whose turn it is under fair shares is tested elsewhere.
+    pub fn must_enter(&self, new: &Newcomer) -> bool {
+        self.may_enter(new) && (!self.is_fair() || fair_heads(&self.tickets).is_empty())
+    }
+
     /// Whether this newcomer may enter at once: nobody barges (G5).
     pub fn may_enter(&self, new: &Newcomer) -> bool {
         let ticket = self.newcomer(new, State::Holding, self.arrival.saturating_add(1).max(self.now));
         let first = match self.spec.pick {
             Pick::Head => self.waiting().all(|known| before(&ticket, &known.ticket)),
             Pick::Nobody => true,
+            Pick::Fair => {
+                let group = self.group_of(new);
+                self.waiting().all(|known| known.group != group) && below_cap(&self.tickets, group, new.cap, new.weight)
+            }
             _ => self.waiting().next().is_none(),
         };
         first && self.fits(new.weight)
@@ -245,9 +287,10 @@ impl<'a> Replay<'a> {
     }
 
     /// A token that is remembered as spent (G3).
-    pub fn remember(&mut self, id: u32, token: TokenNumber) {
-        let nobody =
-            Newcomer { token: None, who: None, group: None, weight: 0, score: 0.0, per_second: 0.0, stay: Stay::No };
+    pub fn remember(&mut self, id: u32, spent: TokenNumber) {
+        let (token, who, group, stay) = (None, None, None, Stay::No);
+        let (weight, score, per_second, share, cap) = (0, 0.0, 0.0, 0.0, 0);
+        let nobody = Newcomer { token, who, group, weight, score, per_second, share, cap, stay };
         let arrival = self.next_arrival();
         let ticket = Ticket {
             deadline: self.now + RETRY_HORIZON,
@@ -255,7 +298,7 @@ impl<'a> Replay<'a> {
             ending: Ending::Spent,
             ..self.newcomer(&nobody, State::Spent, arrival)
         };
-        self.push(Known { id, ticket, token: Some(token), who: None, group: None, local: None });
+        self.push(Known { id, ticket, token: Some(spent), who: None, group: None, cap: 0, local: None });
     }
 
     fn push(&mut self, known: Known) {
@@ -304,18 +347,19 @@ impl<'a> Replay<'a> {
     fn queued(&mut self, effect: &Effect<u32>) -> Result<(), String> {
         let new = self.enters_anew()?;
         ensure!(new.stay != Stay::No && self.spec.pick != Pick::Nobody, "queued, but does not wait");
-        ensure!(!self.may_enter(&new), "queued, but there was room for it");
+        ensure!(!self.must_enter(&new), "queued, but there was room for it");
         let in_line = self.count(State::Waiting) + self.count(State::Offered);
         ensure!(in_line < self.spec.line.capacity, "the line was full");
-        let group = new.group.filter(|_| self.spec.line.group_capacity < NEVER);
-        let full = group.is_some_and(|group| self.in_line_of(group) >= self.spec.line.group_capacity);
+        let group = self.group_of(&new);
+        let full = new.group.is_some_and(|group| self.in_line_of(group) >= self.spec.line.group_capacity);
         ensure!(!full, "its group's line was full");
         let arrival = self.next_arrival();
         let mut ticket = self.newcomer(&new, State::Waiting, arrival);
         ticket.deadline = self.presence(ticket.attend);
         ticket.present_until = ticket.deadline;
         ticket.group = group.map(|_| SOME_GROUP);
-        let known = Known { id: effect.id, ticket, token: new.token, who: new.who, group, local: None };
+        let Newcomer { token, who, cap, .. } = new;
+        let known = Known { id: effect.id, ticket, token, who, group, cap, local: None };
         self.told(effect, &known)?;
         self.entered = Some(effect.id);
         self.push(known);
@@ -333,7 +377,10 @@ impl<'a> Replay<'a> {
         ticket.fence = self.next_fence();
         ticket.deadline = self.lease_deadline(new.who);
         ticket.since = self.now;
-        let known = Known { id: effect.id, ticket, token: new.token, who: new.who, group: None, local: None };
+        let group = self.group_of(&new).filter(|_| self.is_fair());
+        ticket.group = group.map(|_| SOME_GROUP);
+        let Newcomer { token, who, cap, .. } = new;
+        let known = Known { id: effect.id, ticket, token, who, group, cap, local: None };
         self.told(effect, &known)?;
         self.entered = Some(effect.id);
         self.push(known);
@@ -357,9 +404,11 @@ impl<'a> Replay<'a> {
         ensure!(known.ticket.deadline > self.now, "taken up after its end: {known:?}");
         let (attend, deadline) = (self.holder_attend(known.who), self.lease_deadline(known.who));
         self.claimed = true;
+        let fair = self.is_fair();
         let known = &mut self.tickets[at];
-        known.group = None;
-        known.ticket = Ticket { state: State::Holding, attend, deadline, since: self.now, group: None, ..known.ticket };
+        known.group = known.group.filter(|_| fair);
+        let group = known.ticket.group.filter(|_| fair);
+        known.ticket = Ticket { state: State::Holding, attend, deadline, since: self.now, group, ..known.ticket };
         self.told(effect, &self.tickets[at])?;
         if !self.spec.leased {
             self.seen.push("let through from an offer");
@@ -384,6 +433,7 @@ impl<'a> Replay<'a> {
             Pick::Uniform { overdue: Some(overdue) } if waited >= overdue => self.seen.push("overdue"),
             Pick::Uniform { .. } => self.seen.push("drawn alike"),
             Pick::Aging { .. } => self.seen.push("drawn by age"),
+            Pick::Fair => self.seen.push("a turn"),
             _ => {}
         }
         self.drawn = 0;
@@ -392,8 +442,8 @@ impl<'a> Replay<'a> {
             ticket.state = State::Holding;
             ticket.attend = self.holder_attend(known.who);
             ticket.deadline = self.lease_deadline(known.who);
-            ticket.group = None;
-            self.tickets[at].group = None;
+            ticket.group = ticket.group.filter(|_| self.is_fair());
+            self.tickets[at].group = known.group.filter(|_| self.is_fair());
         } else {
             ticket.state = State::Offered;
             ticket.deadline = self.now + self.spec.line.claim_window;

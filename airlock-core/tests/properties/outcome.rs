@@ -137,9 +137,10 @@ impl Replay<'_> {
             }
             (Outcome::Refused { reason, retry_after }, mine) => {
                 ensure!(entered.or(found).is_none(), "refused, but it has a ticket");
-                let too_heavy = self.limit > 0 && new.weight > self.limit;
+                let above_cap = self.is_fair() && new.cap > 0 && new.weight > new.cap;
+                let too_heavy = above_cap || self.limit > 0 && new.weight > self.limit;
                 let holds = mine.is_some_and(|(_, known)| known.ticket.state == State::Holding);
-                let shut_out = mine.is_none() && !too_heavy && !self.may_enter(new);
+                let shut_out = mine.is_none() && !too_heavy && !self.must_enter(new);
                 let waits = new.stay != Stay::No && self.spec.pick != Pick::Nobody;
                 let limit = self.spec.line.group_capacity;
                 // The rate alone is in the way; how long it will be is known only to whoever is next.
@@ -318,8 +319,13 @@ impl Replay<'_> {
         let waiting = waiting.count() as u64;
         // In a lottery all are as near to the door as the pool is large, and only alike ones have one chance.
         let drawn = self.spec.pick.is_drawn();
-        let position = if drawn { waiting } else { ahead + 1 };
-        let expected = (position, !drawn, waiting, table.local(known.id));
+        let fair = self.is_fair();
+        let position = match fair {
+            true => self.turns_before(known) + 1,
+            false if drawn => waiting,
+            false => ahead + 1,
+        };
+        let expected = (position, !drawn && !fair, waiting, table.local(known.id));
         let alike = self.spec.pick == Pick::Uniform { overdue: None };
         let chance = alike.then(|| 1.0 / waiting as f64);
         ensure!(place.chance == chance, "a chance of {:?} instead of {chance:?}", place.chance);
@@ -328,6 +334,15 @@ impl Replay<'_> {
         ensure!(place.estimated_wait.is_some() == known_pace, "a made-up wait: {place:?}");
         ensure!(place.refresh_after > 0 && place.refresh_after <= self.spec.line.presence, "asks too late: {place:?}");
         Ok(())
+    }
+
+    /// Under fair shares: as many turns of each group as its own needs, and no more than all who wait.
+    fn turns_before(&self, known: &Known) -> u64 {
+        let waiting = || self.tickets.iter().filter(|other| other.ticket.state == State::Waiting);
+        let own = waiting().filter(|other| other.group == known.group);
+        let own = own.filter(|other| other.ticket.arrival < known.ticket.arrival).count() as u64;
+        let groups: std::collections::HashSet<_> = waiting().map(|other| other.group).collect();
+        (own * groups.len() as u64).min(waiting().count() as u64 - 1)
     }
 
     fn inspected(&self, seen: &Inspection, page: Page, meta: &Meta) -> Checked {

@@ -3,7 +3,7 @@
 use airlock_core::Local;
 use airlock_core::gate::{LineSpec, Micros, NEVER, OnMissed, OnReentry, Page, Pick, RateSpec, Spec, State, Stay};
 
-use crate::ask::{Ask, GROUPS, IDENTITIES, Name, Newcomer, TokenNumber};
+use crate::ask::{Ask, GROUPS, IDENTITIES, NO_GROUP, Name, Newcomer, TokenNumber};
 use crate::model::Known;
 use crate::random::Random;
 
@@ -28,6 +28,8 @@ pub struct Script {
     priorities: bool,
     /// Nobody weighs more than the rate lets in at once: that is refused before it comes to a gate.
     heaviest: u32,
+    /// Each group's share and cap.
+    terms: [(f64, u32); GROUPS.len() + 1],
     aging: f64,
     /// Divides how fast time goes by: where it is slow, lines get long.
     pace: u64,
@@ -75,7 +77,7 @@ fn rate(random: &mut Random) -> RateSpec {
 }
 
 fn pick(random: &mut Random) -> Pick {
-    match random.below(4) {
+    match random.below(5) {
         0 => {
             let overdue = 1 + random.below(3_000_000);
             Pick::Uniform { overdue: random.one_in(2).then_some(overdue) }
@@ -85,22 +87,30 @@ fn pick(random: &mut Random) -> Pick {
             let (per_second, max) = (random.of(&[0.0, 0.1, 1.0, 1e9]), random.of(&[1.0, 5.0, 1e12]));
             Pick::Aging { base, per_second, max: base * max }
         }
+        2 => Pick::Fair,
         _ => Pick::Head,
     }
 }
 
 impl Script {
     pub fn new(random: Random, kind: Kind, spec: &Spec) -> Self {
-        let heaviest = spec.rate.map_or(7, |rate| rate.burst);
         let mut random = random;
-        let priorities = random.one_in(2);
-        let aging = if random.one_in(2) { 0.0 } else { random.of(&[0.5, 2.0, -1.0, 1e-3]) };
+        let mut terms = [(1.0, 0); GROUPS.len() + 1];
+        if random.one_in(2) {
+            terms.fill_with(|| (random.of(&[1.0, 0.25, 3.0, 1e9]), random.of(&[0, 0, 1, 2, 3])));
+        }
+        let heaviest = spec.rate.map_or(7, |rate| rate.burst);
+        // Fair shares rank by arrival alone.
+        let ranked = spec.pick != Pick::Fair;
+        let priorities = ranked && random.one_in(2);
+        let aging = if !ranked || random.one_in(2) { 0.0 } else { random.of(&[0.5, 2.0, -1.0, 1e-3]) };
         let pace = if kind == Kind::Crowd { 500 } else { random.of(&[1, 8, 64]) };
         Script {
             random,
             kind,
             priorities,
             heaviest,
+            terms,
             aging,
             pace,
             last_token: 0,
@@ -165,6 +175,7 @@ impl Script {
         let weight = if random.one_in(4) { 1 + random.below(7) as u32 } else { 1 }.min(self.heaviest);
         let score = if self.priorities { random.of(&[0.0, -0.0, -1.0, -5.0, 3.5, -1e6]) } else { 0.0 };
         let per_second = self.aging;
+        let (share, cap) = self.terms[group.unwrap_or(NO_GROUP)];
         let stay = random.of(&[Stay::No, Stay::Here, Stay::Here, Stay::Away, Stay::Away, Stay::Away]);
         let token = match random.below(12) {
             // Nobody needs a token who has a guard.
@@ -173,7 +184,7 @@ impl Script {
             5 | 6 if !self.tokens.is_empty() => Some(random.of(&self.tokens)),
             _ => Some(self.new_token()),
         };
-        Newcomer { token, who, group, weight, score, per_second, stay }
+        Newcomer { token, who, group, weight, score, per_second, share, cap, stay }
     }
 
     pub fn new_token(&mut self) -> TokenNumber {

@@ -5,7 +5,7 @@ use std::collections::{HashSet, VecDeque};
 use airlock_core::Local;
 use airlock_core::gate::table::Floor;
 use airlock_core::gate::{self, Answer, Attend, Change, Effects, Ending, Ledger, Meta, Micros, NEVER, Outcome, Spec};
-use airlock_core::gate::{State, Table, Ticket, Verb};
+use airlock_core::gate::{Pick, State, Table, Ticket, Verb};
 
 use crate::ask::{Ask, IDENTITIES, Name};
 use crate::cells::Cells;
@@ -180,7 +180,7 @@ impl World {
         }
         let known = self.replay(ask, &meta, &effects, &answer)?;
         let past = Past { held: meta.held, known: &self.known };
-        checks::invariants(&self.table, &self.spec, self.now, &answer, &past, &self.cells)?;
+        checks::invariants(&self.table, &self.spec, self.now, &answer, &past, (&known, &self.cells))?;
         self.next_at = answer.next_at;
         if meta.replenished_at > 0 && self.table.meta().replenished_at == 0 {
             self.coverage.count("replenished");
@@ -189,7 +189,7 @@ impl World {
         if let Some(rows) = &mut self.rows {
             let mut rows_effects = Effects::new(gate::Record::Names);
             let same = gate::step(rows, &self.spec, &ask.verb(), self.now, entropy, &mut rows_effects);
-            compare::answers(&answer, &same)?;
+            compare::answers(&answer, &same, self.spec.pick == Pick::Fair)?;
             compare::effects(&effects, &rows_effects)?;
             compare::states(&self.table, rows)?;
         }
@@ -208,7 +208,7 @@ impl World {
         }
         self.known = known;
         self.names()?;
-        checks::groups(&self.table, &self.known)?;
+        checks::groups(&self.table, &self.spec, &self.known)?;
         Ok(answer)
     }
 
@@ -252,6 +252,10 @@ impl World {
             }
             if known.ticket.group.is_some() && actual.group.is_some() {
                 known.ticket.group = actual.group;
+            }
+            if self.spec.pick == Pick::Fair {
+                let lane = known.ticket.group.map_or(actual.lane, |group| group.0 + 1);
+                known.ticket.lane = lane;
             }
             ensure!(*actual == known.ticket, "{actual:?}\nshould be {:?}; {effects:?}", known.ticket);
             // A handle outlives neither its ticket, nor a takeover, nor its gate.
