@@ -291,6 +291,7 @@ macro_rules! conformance_suite {
                 g17_who_waits_for_a_rate_gets_in_by_itself
                 g17_who_is_away_claims
                 g17_answers_say_when_the_rate_lets_go
+                g17_a_bypass_uses_nothing_up
                 g02_a_rate_is_forgotten_when_it_has_recovered
                 g17_a_rate_without_a_line_refuses
             ;

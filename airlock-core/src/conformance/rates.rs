@@ -6,9 +6,9 @@ use super::bench::{
     Bench, LONG, MICRO, ROOM, SECOND, admitted, enter, give_up, heavy, person, refused, secs, semaphore,
 };
 use super::{SHORT, Subject};
-use crate::gate::{OnReentry, Stay};
+use crate::gate::{OnReentry, Stay, SwitchState, Verb};
 use crate::token::Secret;
-use crate::{Entrant, Error, Line, Rate, Reason, Seal, Standing, Whom};
+use crate::{Entrant, Error, Line, Rate, Reason, Seal, Standing, Switch, Whom};
 
 /// One in two seconds, and four at once after a quiet.
 fn slow() -> Rate {
@@ -265,8 +265,29 @@ pub async fn g17_answers_say_when_the_rate_lets_go(subject: &impl Subject) {
     assert_eq!(answer.next_at, Some(now + 30_000_000), "the room is full: only presence ends by itself");
     let answer = bench.apply(give_up(session, false)).await;
     assert_eq!(answer.next_at, Some(now + 1_000_000), "the rate alone is in the way");
+    let hold = Verb::Switch { state: Some(SwitchState::Hold), reopen_in: None };
+    assert_eq!(bench.apply(hold).await.next_at, Some(now + 30_000_000), "the operator is in the way as well");
+    let open = Verb::Switch { state: None, reopen_in: None };
+    assert_eq!(bench.apply(open).await.next_at, Some(now + 1_000_000), "the rate alone again");
     let answer = bench.apply(give_up(waiter, false)).await;
     assert!(answer.next_at.is_none_or(|at| at == now + 1_000_000), "{answer:?}");
+}
+
+/// G17, G20: who passes a bypassed gate uses nothing of its rate up.
+pub async fn g17_a_bypass_uses_nothing_up(subject: &impl Subject) {
+    let bench = Bench::new(subject, Seal::rate(slow())).await;
+    bench.airlock.switch_resource(ROOM, Some(Switch::bypass())).await.expect("a store that works");
+    for _ in 0..10 {
+        bench.passes(ROOM).await;
+        let answer = bench.apply(enter(Secret::random(), None, Stay::No)).await;
+        admitted(&answer);
+        assert_eq!(answer.next_at, None, "there is nothing to be replenished");
+    }
+    bench.airlock.switch_resource(ROOM, None).await.expect("a store that works");
+    for _ in 0..4 {
+        bench.passes(ROOM).await;
+    }
+    assert_eq!(limited(&bench, ROOM).await, Some(secs(2)));
 }
 
 /// G2, G17: a spent rate outlives everybody, and leaves nothing once it has recovered, although nobody asks.

@@ -48,6 +48,6 @@ impl<L: Ledger> Step<'_, L> {
                 None => return None,
             },
         };
-        self.has_room(weight).then(|| self.conforms_at(weight)).filter(|at| *at > self.now)
+        (self.serves() && self.has_room(weight)).then(|| self.conforms_at(weight)).filter(|at| *at > self.now)
     }
 }
