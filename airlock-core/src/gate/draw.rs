@@ -32,10 +32,8 @@ impl<L: Ledger> Step<'_, L> {
             Pick::Aging { base, per_second, max } => self.draw_by_age(waiting, base, per_second, max)?,
             Pick::Nobody | Pick::Head | Pick::Fair => return None,
         };
-        let id = self.ledger.nth(index)?;
-        let arrival = self.ledger.read(id).arrival;
-        self.ledger.meta_mut().drawn = arrival;
-        Some(id)
+        self.ledger.meta_mut().drawn = self.ledger.order_at(index)?.arrival;
+        self.ledger.nth(index)
     }
 
     /// Whoever was drawn before and waits still.
@@ -95,8 +93,7 @@ impl<L: Ledger> Step<'_, L> {
 
     /// How long the waiter at that index has waited.
     fn waited(&self, index: u64) -> Option<Micros> {
-        let id = self.ledger.nth(index)?;
-        Some(self.now.saturating_sub(self.ledger.read(id).arrival))
+        Some(self.now.saturating_sub(self.ledger.order_at(index)?.arrival))
     }
 }
 

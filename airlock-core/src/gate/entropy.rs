@@ -3,13 +3,14 @@
 /// Marsaglia's xorshift with a period of 2⁶⁴ − 1 over two 32-bit words ("Xorshift RNGs", Journal of Statistical
 /// Software 8(14), 2003): only exclusive or and shifts, so that a store in another language draws the same.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entropy {
+pub struct Entropy {
     x: u32,
     y: u32,
 }
 
 impl Entropy {
-    pub(super) fn new(seed: u64) -> Self {
+    /// From 64 random bits.
+    pub fn new(seed: u64) -> Self {
         let (x, y) = ((seed >> 32) as u32, seed as u32);
         // All zeros would stay so.
         Entropy { x, y: if x == 0 && y == 0 { 1 } else { y } }

@@ -51,6 +51,8 @@ pub trait Ledger {
 
     /// The waiter at `index` in line order, from 0.
     fn nth(&self, index: u64) -> Option<Self::Id>;
+    /// In which order the waiter at `index` is, from 0.
+    fn order_at(&self, index: u64) -> Option<LineOrder>;
     /// How many waiters are before that order.
     fn rank(&self, order: LineOrder) -> u64;
 

@@ -1,5 +1,5 @@
-use super::{Attend, Change, Denial, Ending, Enter, GroupId, Key, Ledger, LineOrder, LineSpec, Meta, Micros, NEVER};
-use super::{Outcome, Pick, Place, State, Step, Ticket};
+use super::{Attend, Change, Denial, Ending, Enter, GroupId, Key, Ledger, LineOrder, Meta, Micros, NEVER};
+use super::{Outcome, Pick, Place, Spec, State, Step, Ticket};
 use crate::token::Local;
 
 impl<L: Ledger> Step<'_, L> {
@@ -67,21 +67,13 @@ impl<L: Ledger> Step<'_, L> {
 
     pub(super) fn place_of(&self, id: L::Id, ticket: &Ticket) -> Place {
         let meta = self.ledger.meta();
-        // In a lottery everybody is as near to the door as all together.
-        let drawn = self.spec.pick.is_drawn();
         let position = match self.spec.pick {
+            // In a lottery everybody is as near to the door as all together.
             Pick::Uniform { .. } | Pick::Aging { .. } => meta.waiting,
             Pick::Fair => self.ahead_by_turns(ticket) + 1,
             Pick::Head | Pick::Nobody => self.ledger.rank(LineOrder::from(ticket)) + 1,
         };
-        let mut place = Place::new(self.ledger.local(id), position, meta, &self.spec.line);
-        // Somebody of a quieter group may still come in ahead.
-        place.exact = !drawn && !self.is_fair();
-        if drawn {
-            let alike = matches!(self.spec.pick, Pick::Uniform { overdue: None });
-            place.chance = alike.then(|| 1.0 / meta.waiting.max(1) as f64);
-        }
-        place
+        Place::new(self.ledger.local(id), position, meta, self.spec)
     }
 
     /// Until when somebody attended like this, who asks now, counts as present.
@@ -106,17 +98,19 @@ impl<L: Ledger> Step<'_, L> {
 }
 
 impl Place {
-    pub(super) fn new(local: Option<Local>, position: u64, meta: &Meta, line: &LineSpec) -> Self {
+    pub(super) fn new(local: Option<Local>, position: u64, meta: &Meta, spec: &Spec) -> Self {
         // What is ahead departs one by one at the line's pace, and then this one does.
-        let estimated_wait = (meta.pace_samples > 0).then_some((position as f64 * meta.pace) as Micros);
+        let estimated_wait = (meta.pace_samples > 0).then(|| (position as f64 * meta.pace) as Micros);
+        let alike = matches!(spec.pick, Pick::Uniform { overdue: None });
         Place {
             local,
             position,
-            exact: true,
+            // Luck, or somebody of a quieter group, may still come in ahead.
+            exact: matches!(spec.pick, Pick::Head | Pick::Nobody),
             waiting: meta.waiting,
-            chance: None,
+            chance: alike.then(|| 1.0 / meta.waiting.max(1) as f64),
             estimated_wait: estimated_wait.map(|wait| wait.min(NEVER)),
-            refresh_after: line.refresh_after(),
+            refresh_after: spec.line.refresh_after(),
         }
     }
 }

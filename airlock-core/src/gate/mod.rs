@@ -62,7 +62,7 @@ pub use switch::{Conditions, Setting, SwitchState};
 pub use table::Table;
 pub use ticket::{Attend, State, Ticket};
 
-use entropy::Entropy;
+pub use entropy::Entropy;
 
 /// A time on the store's clock, or a span of it, in microseconds. Times count from the Unix epoch.
 pub type Micros = u64;

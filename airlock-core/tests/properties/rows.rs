@@ -204,6 +204,11 @@ impl Ledger for Rows {
         self.line.values().nth(usize::try_from(index).ok()?).copied()
     }
 
+    // select … from tickets where waiting order by lane, order, arrival limit 1 offset ?
+    fn order_at(&self, index: u64) -> Option<LineOrder> {
+        self.line.keys().nth(usize::try_from(index).ok()?).copied()
+    }
+
     // select count(*) from tickets where state = waiting and (line_order, arrival) < (?, ?)
     fn rank(&self, order: LineOrder) -> u64 {
         self.line.range(..order).count() as u64

@@ -4,7 +4,9 @@ use std::collections::{HashSet, VecDeque};
 
 use airlock_core::Local;
 use airlock_core::gate::table::Floor;
-use airlock_core::gate::{self, Answer, Attend, Change, Effects, Ending, Ledger, Meta, Micros, NEVER, Outcome, Spec};
+use airlock_core::gate::{
+    self, Answer, Attend, Change, Effects, Ending, Entropy, Ledger, Meta, Micros, NEVER, Outcome, Spec,
+};
 use airlock_core::gate::{Pick, State, Table, Ticket, Verb};
 
 use crate::ask::{Ask, IDENTITIES, Name};
@@ -362,7 +364,8 @@ fn quickly(table: &mut Table, spec: &Spec, ask: &Ask, now: Micros, entropy: u64)
         (_, Ask::GiveUp { name: Name::Local(local), doubt: false }) if spec.step_bound >= 64 => {
             table.release_quickly(spec, *local)?;
             let mut handed_over = false;
-            while table.promote_quickly(spec, now).is_some() {
+            let mut draws = Entropy::new(entropy);
+            while table.promote_quickly(spec, now, &mut draws).is_some() {
                 handed_over = true;
             }
             while table.has_promotion(spec) {

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::collections::VecDeque;
 
 use indexset::BTreeSet;
@@ -13,7 +14,15 @@ const NODE: usize = 128;
 #[derive(Debug)]
 pub(super) enum Line {
     Few(VecDeque<Spot>),
-    Many(Box<BTreeSet<Spot>>),
+    Many(Box<Many>),
+}
+
+#[derive(Debug)]
+pub(super) struct Many {
+    spots: BTreeSet<Spot>,
+    /// Who was last looked up by index, and where: it is taken out next if it is chosen, and to find it again by its
+    /// order would be a dozen cache misses in a long line. Void once the line changes.
+    looked_up: Cell<Option<(usize, Spot)>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,18 +50,21 @@ impl Line {
                 rank
             }
             Line::Many(many) => {
-                many.insert(spot);
-                many.rank(&spot)
+                many.looked_up.take();
+                let at_end = many.spots.last().is_none_or(|last| *last < spot);
+                let rank = if at_end { many.spots.len() } else { many.spots.rank(&spot) };
+                many.spots.insert(spot);
+                rank
             }
         };
         if let Line::Few(few) = self
             && few.len() > FEW
         {
-            let mut many = BTreeSet::with_maximum_node_size(NODE);
+            let mut spots = BTreeSet::with_maximum_node_size(NODE);
             for spot in few.drain(..) {
-                many.insert(spot);
+                spots.insert(spot);
             }
-            *self = Line::Many(Box::new(many));
+            *self = Line::Many(Box::new(Many { spots, looked_up: Cell::new(None) }));
         }
         rank
     }
@@ -69,20 +81,57 @@ impl Line {
                 }
             }
             Line::Many(many) => {
-                many.remove(&spot);
-                if many.len() <= FEW / 4 {
-                    *self = Line::Few(many.iter().copied().collect());
+                match many.looked_up.take() {
+                    Some((index, known)) if known == spot => {
+                        many.spots.pop_index(index);
+                    }
+                    _ => {
+                        many.spots.remove(&spot);
+                    }
                 }
+                self.shrink();
             }
+        }
+    }
+
+    pub(super) fn remove_at(&mut self, index: usize) {
+        match self {
+            Line::Few(few) => {
+                few.remove(index);
+            }
+            Line::Many(many) => {
+                many.looked_up.take();
+                many.spots.pop_index(index);
+                self.shrink();
+            }
+        }
+    }
+
+    fn shrink(&mut self) {
+        if let Line::Many(many) = self
+            && many.spots.len() <= FEW / 4
+        {
+            *self = Line::Few(many.spots.iter().copied().collect());
+        }
+    }
+
+    /// Who is at that index, in which order.
+    pub(super) fn order_at(&self, index: usize) -> Option<LineOrder> {
+        match self {
+            Line::Few(few) => few.get(index).map(|spot| spot.order),
+            Line::Many(many) => many.spots.get_index(index).map(|spot| spot.order),
         }
     }
 
     pub(super) fn nth(&self, index: usize) -> Option<u32> {
         match self {
-            Line::Few(few) => few.get(index),
-            Line::Many(many) => many.get_index(index),
+            Line::Few(few) => few.get(index).map(|spot| spot.slot),
+            Line::Many(many) => {
+                let spot = *many.spots.get_index(index)?;
+                many.looked_up.set(Some((index, spot)));
+                Some(spot.slot)
+            }
         }
-        .map(|spot| spot.slot)
     }
 
     /// How many are before `order`.
@@ -90,7 +139,7 @@ impl Line {
         let spot = Spot { order, slot: 0 };
         match self {
             Line::Few(few) => few.partition_point(|other| *other < spot),
-            Line::Many(many) => many.rank(&spot),
+            Line::Many(many) => many.spots.rank(&spot),
         }
     }
 

@@ -323,6 +323,10 @@ impl Ledger for Table {
         self.line.nth(usize::try_from(index).ok()?)
     }
 
+    fn order_at(&self, index: u64) -> Option<LineOrder> {
+        self.line.order_at(usize::try_from(index).ok()?)
+    }
+
     fn rank(&self, order: LineOrder) -> u64 {
         self.line.rank(order) as u64
     }

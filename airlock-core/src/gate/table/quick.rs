@@ -6,7 +6,9 @@
 //! nothing was done.
 
 use super::{Entry, Table};
-use crate::gate::{Attend, Conditions, Ending, Enter, Grant, Ledger as _, LineOrder, Micros, NEVER, OnReentry, Pick};
+use crate::gate::{
+    Attend, Conditions, Ending, Enter, Entropy, Grant, Ledger as _, LineOrder, Micros, NEVER, OnReentry, Pick,
+};
 use crate::gate::{Place, Spec, State, Stay, Ticket, sortable};
 use crate::token::Local;
 
@@ -27,17 +29,23 @@ impl Table {
     /// Puts a newcomer who waits beside the gate into the line, if it cannot enter.
     #[inline(always)]
     pub fn queue_quickly(&mut self, spec: &Spec, enter: &Enter<'_>, now: Micros) -> Option<Place> {
-        let waits = enter.stay == Stay::Here && spec.pick == Pick::Head;
+        let waits = enter.stay == Stay::Here && (spec.pick == Pick::Head || spec.pick.is_drawn());
         let counted = enter.group.is_some() && spec.line.counts_groups();
         let full = self.meta.waiting + self.meta.offered >= spec.line.capacity;
         if !waits || counted || full || !self.is_plain(spec, enter, now) || enter.weight > self.limit(spec) {
             return None;
         }
         let arrival = now.max(self.meta.arrival + 1);
+        // A draw goes by arrival, whatever a strategy's rank says.
+        let by_arrival = Enter { score: 0.0, per_second: 0.0, ..*enter };
+        let enter = if spec.pick == Pick::Head { enter } else { &by_arrival };
         let ticket = anonymous(enter, State::Waiting, arrival, 0, 0);
         match self.line.nth(0).map(|head| self.entries[head as usize].ticket) {
             // Whoever is next has to go in, or be refused, first.
             Some(_) if self.has_promotion(spec) => return None,
+            // Where there is any room, a draw might follow.
+            _ if spec.pick.is_drawn() && self.has_room(spec, 1) => return None,
+            Some(_) if spec.pick.is_drawn() => {}
             Some(head) if self.has_room(spec, enter.weight) && sortable(ticket.order()) < sortable(head.order()) => {
                 return None;
             }
@@ -48,7 +56,8 @@ impl Table {
         self.meta.joined_line(now);
         let slot = self.add_anonymous(ticket);
         let position = self.line.insert(LineOrder::from(&ticket), slot) as u64 + 1;
-        Some(Place::new(self.local(slot), position, &self.meta, &spec.line))
+        let position = if spec.pick == Pick::Head { position } else { self.meta.waiting };
+        Some(Place::new(self.local(slot), position, &self.meta, spec))
     }
 
     /// Releases a guard's lease. It needs no clock; whoever waits has still to be let in.
@@ -72,16 +81,24 @@ impl Table {
 
     /// Lets the head of the line in, if it waits beside the gate and there is room.
     #[inline(always)]
-    pub fn promote_quickly(&mut self, spec: &Spec, now: Micros) -> Option<Grant> {
+    pub fn promote_quickly(&mut self, spec: &Spec, now: Micros, entropy: &mut Entropy) -> Option<Grant> {
         let plain = !self.is_switched()
             && spec.guarded
             && spec.max_hold == NEVER
             && spec.on_reentry != OnReentry::Share
             && spec.rate.is_none();
-        if !plain || spec.pick != Pick::Head || self.meta.soonest <= now {
+        if !plain || self.meta.soonest <= now {
             return None;
         }
-        let slot = self.line.nth(0)?;
+        let index = match spec.pick {
+            Pick::Head => 0,
+            // Whoever is drawn has to fit: weights are for a whole step.
+            Pick::Uniform { overdue: None } if self.meta.drawn == 0 && self.meta.waiting > 0 && self.is_light(spec) => {
+                entropy.below(self.meta.waiting)
+            }
+            _ => return None,
+        };
+        let slot = self.line.nth(index as usize)?;
         let waiting = self.entries[slot as usize].ticket;
         let beside = waiting.attend == Attend::Here && waiting.group.is_none();
         if !beside || !self.has_room(spec, waiting.weight) {
@@ -90,7 +107,7 @@ impl Table {
         let fence = self.meta.next_fence(now);
         let held = Ticket { state: State::Holding, deadline: NEVER, fence, since: now, ..waiting };
         self.entries[slot as usize].ticket = held;
-        self.line.remove(LineOrder::from(&waiting), slot);
+        self.line.remove_at(index as usize);
         self.went_in(fence, slot);
         self.meta.held += u64::from(held.weight);
         self.meta.left_line(now);
@@ -119,6 +136,12 @@ impl Table {
             shared: spec.on_reentry == OnReentry::Share && identity.is_some(),
             ..self.grant(slot, ticket.fence, ticket.since.saturating_sub(ticket.arrival))
         }
+    }
+
+    /// Whether there is room, and everybody weighs the same, so that whoever is drawn fits.
+    #[inline(always)]
+    fn is_light(&self, spec: &Spec) -> bool {
+        spec.limit == 1 && self.has_room(spec, 1)
     }
 
     /// Nothing about this newcomer needs more than numbers, and nothing is due before it.

@@ -31,8 +31,9 @@ use shard::{Home, Shard};
 use super::{BoxFuture, Command, Gates, Lease, News, Store, Survey, Watch};
 use crate::clock::{Alarm, Clock, Due, TestClock};
 use crate::error::{ConfigError, StoreError};
-use crate::gate::{self as rules, Answer, Change, Effect, Effects, Ending, Enter, Key, Ledger as _, Micros, Record};
+use crate::gate::{self as rules, Answer, Change, Effect, Effects, Ending, Enter, Entropy, Key};
 use crate::gate::{Conditions, Outcome, Setting, Spec, State, SwitchState, Verb};
+use crate::gate::{Ledger as _, Micros, Record};
 use crate::observer::Observers;
 use crate::sync::Mutex;
 use crate::token::{Local, Secret, Token};
@@ -253,9 +254,11 @@ impl MemoryGates {
     fn hand_over(&self, mut gates: shard::Guard<'_>, home: Home) {
         let Some(gate) = gates.gate(home.gate) else { return };
         let now = self.clock.now();
+        let seed = if self.spec.pick.is_drawn() { rand::rng().next_u64() } else { 0 };
+        let mut entropy = Entropy::new(seed);
         let mut told = ToldList::new();
         while told.len() < self.spec.step_bound as usize
-            && let Some(grant) = gate.table.promote_quickly(&self.spec, now)
+            && let Some(grant) = gate.table.promote_quickly(&self.spec, now, &mut entropy)
         {
             told.extend(gate.granted(grant));
         }
