@@ -4,6 +4,21 @@ use std::fmt;
 use airlock_core::Error;
 
 /// Why a call through a [`CallLayer`](crate::CallLayer) has no response.
+///
+/// It is a [`std::error::Error`] where the inner service's error is one. A [`BoxError`](crate::BoxError) is none, by a
+/// rule of the language: where another layer wants one, put that layer inside, or map the error.
+///
+/// ```
+/// use airlock_tower::{BoxError, CallError};
+///
+/// fn flatten(error: CallError<BoxError>) -> BoxError {
+///     match error {
+///         CallError::Refused(error) => error.into(),
+///         CallError::Inner(error) => error,
+///     }
+/// }
+/// # let _ = flatten;
+/// ```
 #[derive(Debug)]
 pub enum CallError<E> {
     /// The airlock did not let the call in or, [as lost](CallError::is_lost), not to its end.
