@@ -28,6 +28,8 @@ pub struct Script {
     priorities: bool,
     /// Nobody weighs more than the rate lets in at once: that is refused before it comes to a gate.
     heaviest: u32,
+    /// How long somebody has to have waited to be drawn first.
+    overdue: Option<Micros>,
     /// Each group's share and cap.
     terms: [(f64, u32); GROUPS.len() + 1],
     aging: f64,
@@ -99,6 +101,10 @@ impl Script {
         if random.one_in(2) {
             terms.fill_with(|| (random.of(&[1.0, 0.25, 3.0, 1e9]), random.of(&[0, 0, 1, 2, 3])));
         }
+        let overdue = match spec.pick {
+            Pick::Uniform { overdue } => overdue,
+            _ => None,
+        };
         let heaviest = spec.rate.map_or(7, |rate| rate.burst);
         // Fair shares rank by arrival alone.
         let ranked = spec.pick != Pick::Fair;
@@ -110,6 +116,7 @@ impl Script {
             kind,
             priorities,
             heaviest,
+            overdue,
             terms,
             aging,
             pace,
@@ -130,10 +137,16 @@ impl Script {
             14 | 15 => random.below(1_000_000) / pace,
             16 => random.below(5_000_000) / pace,
             17 if random.one_in(8 * pace) => random.below(200_000_000),
-            just @ (18 | 19) if random.one_in(pace) => match random.any(known).map(|known| known.ticket.deadline) {
-                Some(deadline) if deadline < NEVER => deadline.saturating_sub(now).saturating_sub(just - 18),
-                _ => 0,
-            },
+            just @ (18 | 19) if random.one_in(pace) => {
+                let deadline = |known: &Known| match self.overdue {
+                    Some(overdue) if known.ticket.state == State::Waiting => known.ticket.arrival + overdue,
+                    _ => known.ticket.deadline,
+                };
+                match random.any(known).map(deadline) {
+                    Some(deadline) if deadline < NEVER => deadline.saturating_sub(now).saturating_sub(just - 18),
+                    _ => 0,
+                }
+            }
             _ => 0,
         }
     }
