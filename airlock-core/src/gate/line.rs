@@ -100,7 +100,7 @@ impl<L: Ledger> Step<'_, L> {
 impl Place {
     pub(super) fn new(local: Option<Local>, position: u64, meta: &Meta, spec: &Spec) -> Self {
         // What is ahead departs one by one at the line's pace, and then this one does.
-        let estimated_wait = (meta.pace_samples > 0).then(|| (position as f64 * meta.pace) as Micros);
+        let estimated_wait = (meta.pace_samples > 0).then_some((position as f64 * meta.pace) as Micros);
         let alike = matches!(spec.pick, Pick::Uniform { overdue: None });
         Place {
             local,
