@@ -1,4 +1,5 @@
 use std::cell::Cell;
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use indexset::BTreeSet;
@@ -25,10 +26,36 @@ pub(super) struct Many {
     looked_up: Cell<Option<(usize, Spot)>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A place in line: its order, and then its slot. Packed into three words, for a line has many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Spot {
-    order: LineOrder,
+    lane: u32,
     slot: u32,
+    order: u64,
+    arrival: u64,
+}
+
+impl Spot {
+    fn new(LineOrder { lane, order, arrival }: LineOrder, slot: u32) -> Self {
+        Spot { lane, slot, order, arrival }
+    }
+
+    fn order(&self) -> LineOrder {
+        LineOrder { lane: self.lane, order: self.order, arrival: self.arrival }
+    }
+}
+
+impl Ord for Spot {
+    // By hand: the slot is packed beside the lane, but decides last.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.order(), self.slot).cmp(&(other.order(), other.slot))
+    }
+}
+
+impl PartialOrd for Spot {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl Default for Line {
@@ -40,7 +67,7 @@ impl Default for Line {
 impl Line {
     /// Answers how many are before it.
     pub(super) fn insert(&mut self, order: LineOrder, slot: u32) -> usize {
-        let spot = Spot { order, slot };
+        let spot = Spot::new(order, slot);
         let rank = match self {
             Line::Few(few) => {
                 // Most arrivals go to the end.
@@ -70,7 +97,7 @@ impl Line {
     }
 
     pub(super) fn remove(&mut self, order: LineOrder, slot: u32) {
-        let spot = Spot { order, slot };
+        let spot = Spot::new(order, slot);
         match self {
             Line::Few(few) if few.front() == Some(&spot) => {
                 few.pop_front();
@@ -118,8 +145,8 @@ impl Line {
     /// Who is at that index, in which order.
     pub(super) fn order_at(&self, index: usize) -> Option<LineOrder> {
         match self {
-            Line::Few(few) => few.get(index).map(|spot| spot.order),
-            Line::Many(many) => many.spots.get_index(index).map(|spot| spot.order),
+            Line::Few(few) => few.get(index).map(Spot::order),
+            Line::Many(many) => many.spots.get_index(index).map(Spot::order),
         }
     }
 
@@ -136,7 +163,7 @@ impl Line {
 
     /// How many are before `order`.
     pub(super) fn rank(&self, order: LineOrder) -> usize {
-        let spot = Spot { order, slot: 0 };
+        let spot = Spot::new(order, 0);
         match self {
             Line::Few(few) => few.partition_point(|other| *other < spot),
             Line::Many(many) => many.spots.rank(&spot),
