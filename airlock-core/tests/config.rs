@@ -534,3 +534,16 @@ async fn operators_who_mean_nobody_change_nothing() {
     assert_eq!(airlock.survey(0, 10).await.unwrap().total, 1);
     assert_eq!(airlock.survey(usize::MAX, usize::MAX).await.unwrap().resources, []);
 }
+
+#[test]
+fn health_that_cannot_be_is_refused() {
+    let long = Duration::from_secs(10);
+    for (threshold, counts_for) in
+        [(f64::NAN, long), (1.5, long), (-0.1, long), (0.5, Duration::ZERO), (0.5, Duration::MAX)]
+    {
+        wrong(plain().health(threshold, counts_for), "health");
+    }
+    for threshold in [0.0, 1.0] {
+        plain().health(threshold, MICROSECOND).build().expect("a valid configuration");
+    }
+}

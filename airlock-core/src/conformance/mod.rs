@@ -93,6 +93,7 @@
 //! | [`operating`] | limits, evictions, inspection, shutdown (G18) |
 //! | [`lotteries`] | drawing lots (G5, G6, G12, strategies) |
 //! | [`rates`] | rates, cool-downs, and compositions (G17) |
+//! | [`switching`] | the operator's switch, and health (G19, G20) |
 //! | [`names`] | names that must not meet (G22) |
 //! | [`failures`] | a store that fails or hangs, in front of the one under test (G23) |
 //!
@@ -112,6 +113,7 @@ pub mod offers;
 pub mod operating;
 pub mod order;
 pub mod rates;
+pub mod switching;
 pub mod time;
 pub mod tokens;
 
@@ -295,6 +297,28 @@ macro_rules! conformance_suite {
                 g02_a_rate_is_forgotten_when_it_has_recovered
                 g17_a_rate_without_a_line_refuses
             ;
+            switching:
+                g20_closed_refuses_newcomers_and_freezes_the_line
+                g20_who_is_refused_is_told_when_it_reopens
+                g20_closed_keeps_offers_claimable
+                g20_hold_queues_everybody_and_lets_nobody_in
+                g20_drain_serves_the_line_until_it_is_empty
+                g20_bypass_lets_everybody_in_uncounted
+                g20_bypass_lets_in_who_waits
+                g20_a_bypassed_permit_is_never_lost
+                g20_nobody_is_a_duplicate_at_a_bypassed_gate
+                g20_a_resources_own_switch_wins_until_it_is_cleared
+                g20_a_switch_set_twice_is_the_later_one
+                g20_who_waits_is_let_in_when_it_reopens
+                g20_a_limit_raised_on_hold_lets_nobody_in
+                g20_every_node_is_told
+                rx_03_nobody_is_let_in_while_it_is_unwell
+                g19_it_is_unwell_below_the_threshold
+                g19_a_report_that_is_too_old_does_not_count
+                g19_unwell_and_switched_let_nobody_in
+                g02_nothing_is_left_of_a_switch
+                g22_what_is_no_switch_is_refused
+            ;
             time:
                 g01_a_lease_is_over_at_exactly_its_deadline
                 g01_an_expired_lease_is_over_for_every_command
@@ -356,6 +380,7 @@ mod tests {
             ("operating", include_str!("operating.rs")),
             ("order", include_str!("order.rs")),
             ("rates", include_str!("rates.rs")),
+            ("switching", include_str!("switching.rs")),
             ("time", include_str!("time.rs")),
             ("tokens", include_str!("tokens.rs")),
         ];
