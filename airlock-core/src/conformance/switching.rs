@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::bench::{Bench, LONG, MICRO, ROOM, SECOND, heavy, invalid, lock, person, refused, secs, semaphore, soon};
 use super::{SHORT, Subject};
-use crate::{Entrant, Error, Reason, Seal, Switch, Whom};
+use crate::admission::FairShare;
+use crate::gate::OnMissed;
+use crate::{Entrant, Error, Line, Reason, Seal, Switch, Whom};
 
 /// Whose switch a rule is about.
 #[derive(Clone, Copy, Debug)]
@@ -223,6 +225,42 @@ pub async fn g20_bypass_lets_in_who_waits(subject: &impl Subject) {
         inside.release().await.expect("a lease");
         bench.passes(heavy(2)).await;
     }
+}
+
+/// G20, G10: who misses an offer that takes no room is out, and never gets in past the limit from the back of the line.
+pub async fn g20_who_misses_a_bypass_is_out(subject: &impl Subject) {
+    let line = Line::new().presence(secs(60)).claim_window(secs(45)).on_missed(OnMissed::Requeue);
+    let bench = Bench::with(subject, |b| b.seal(lock()).line(line)).await;
+    let inside = bench.inside(ROOM).await;
+    let misses = bench.queued(ROOM).await;
+    set(&bench, Switch::bypass()).await;
+    bench.offered(&misses).await;
+    set(&bench, Switch::open()).await;
+    subject.advance(secs(45)).await;
+    bench.gone(&misses).await;
+    let seen = bench.inspect().await;
+    assert_eq!((seen.in_use, seen.offered, seen.waiting), (1, 0, 0));
+    inside.release().await.expect("a lease");
+}
+
+/// G20: neither a group's cap nor its turn keeps anybody of it from passing; nor is it charged for that.
+pub async fn g20_bypass_knows_no_shares(subject: &impl Subject) {
+    let shares = FairShare::new().share("ada", 1.0).cap("ada", 1);
+    let bench = Bench::with(subject, |b| b.seal(semaphore(2)).admission(shares)).await;
+    let of = |group: &'static str| Entrant::new(ROOM).group(group);
+    let _both = [bench.inside(of("ada")).await, bench.inside(of("bob")).await];
+    let waiters = [bench.waits(of("ada")).await, bench.waits(of("bob")).await, bench.waits(of("ada")).await];
+    let away = bench.queued(of("ada")).await;
+    set(&bench, Switch::bypass()).await;
+    for waiter in waiters {
+        drop(waiter.gets_in().await);
+    }
+    let offer = bench.offered(&away).await;
+    let claimed = bench.airlock.claim(&away.token, offer.nonce).await.expect("an offer");
+    assert_eq!(bench.inspect().await.in_use, 2);
+    set(&bench, Switch::open()).await;
+    claimed.release().await.expect("a lease");
+    assert_eq!(bench.inspect().await.in_use, 2);
 }
 
 /// G20, G4: a permit of a bypassed gate is no lease: nobody is a duplicate, nothing can be put out, and nothing is lost.

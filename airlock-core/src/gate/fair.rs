@@ -47,6 +47,20 @@ impl<L: Ledger> Step<'_, L> {
         self.head_of(self.ledger.first_listed()?)
     }
 
+    /// Whoever has waited longest, whether or not its group may go.
+    pub(super) fn oldest_head(&self) -> Option<L::Id> {
+        let mut oldest: Option<(u64, L::Id)> = None;
+        let mut index = 0;
+        while let Some(id) = self.ledger.nth(index) {
+            let Ticket { lane, arrival, .. } = self.ledger.read(id);
+            if oldest.is_none_or(|(earliest, _)| arrival < earliest) {
+                oldest = Some((arrival, id));
+            }
+            index = self.ledger.rank(LineOrder { lane: lane + 1, order: 0, arrival: 0 });
+        }
+        oldest.map(|(_, id)| id)
+    }
+
     /// Whether a newcomer's tag would be lower than everybody's who may go, and its group is below its cap.
     pub(super) fn would_be_fair(&self, enter: &Enter<'_>, group: Option<GroupId>) -> bool {
         let Some(id) = group else { return false };

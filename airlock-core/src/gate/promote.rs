@@ -5,7 +5,7 @@ impl<L: Ledger> Step<'_, L> {
     pub(super) fn promote(&mut self) {
         while let Some(id) = self.next_up() {
             let ticket = self.ledger.read(id);
-            let too_heavy = self.is_too_heavy(ticket.weight);
+            let too_heavy = !self.is_bypassed() && self.is_too_heavy(ticket.weight);
             // A heavy head is not overtaken by the light ones behind it.
             if !too_heavy && !self.fits(ticket.weight) {
                 return;
@@ -29,11 +29,11 @@ impl<L: Ledger> Step<'_, L> {
         if self.ledger.meta().waiting == 0 {
             return None;
         }
-        if self.is_bypassed() {
-            return self.ledger.nth(0);
-        }
         match self.spec.pick {
             Pick::Nobody => None,
+            // No cap holds anybody back.
+            Pick::Fair if self.is_bypassed() => self.fair_head().or_else(|| self.oldest_head()),
+            _ if self.is_bypassed() => self.ledger.nth(0),
             Pick::Head => self.ledger.nth(0),
             Pick::Fair => self.fair_head(),
             // Drawn when there is room, not before.
@@ -110,9 +110,9 @@ impl<L: Ledger> Step<'_, L> {
         }
     }
 
-    /// Inside, only fair shares have to know whose place it is.
+    /// Inside, only fair shares have to know whose place it is; and whose takes no room keeps no group.
     fn kept_group(&self, ticket: &Ticket) -> Option<GroupId> {
-        ticket.group.filter(|_| self.is_fair() || ticket.state != State::Holding)
+        ticket.group.filter(|_| self.is_fair() && ticket.weight > 0 || ticket.state != State::Holding)
     }
 
     /// The group of this ticket has one less in the line, offers included.

@@ -42,7 +42,9 @@ impl<L: Ledger> Step<'_, L> {
     }
 
     fn miss(&mut self, id: L::Id, ticket: Ticket) {
-        let back = self.spec.line.on_missed == OnMissed::Requeue && ticket.present_until > self.now;
+        // What a bypassed gate offered took no room, and has no weight to wait with.
+        let back =
+            self.spec.line.on_missed == OnMissed::Requeue && ticket.present_until > self.now && ticket.weight > 0;
         if !back {
             return self.end(id, ticket, Ending::Missed, false);
         }
