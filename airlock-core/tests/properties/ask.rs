@@ -1,6 +1,6 @@
 //! Commands as data: to be sent twice, to two ledgers, and to be printed.
 
-use airlock_core::gate::{Enter, Key, Micros, Page, Stay, Verb, Whom};
+use airlock_core::gate::{Enter, Key, Micros, Page, Stay, SwitchState, Verb, Whom};
 use airlock_core::{Local, Secret};
 
 pub const IDENTITIES: [&str; 12] =
@@ -62,6 +62,7 @@ pub enum Ask {
     Restore(Name),
     GiveUp { name: Name, doubt: bool },
     Resize(Option<u32>),
+    Switch(Option<(SwitchState, Option<Micros>)>),
     EvictIdentity(usize),
     EvictFence(u64),
     Inspect(Page),
@@ -90,6 +91,8 @@ impl Ask {
             Ask::Restore(name) => Verb::Restore { key: name.key() },
             Ask::GiveUp { name, doubt } => Verb::GiveUp { key: name.key(), doubt },
             Ask::Resize(limit) => Verb::Resize { limit },
+            Ask::Switch(None) => Verb::Switch { state: None, reopen_in: None },
+            Ask::Switch(Some((state, reopen_in))) => Verb::Switch { state: Some(state), reopen_in },
             Ask::EvictIdentity(who) => Verb::Evict { whom: Whom::Identity(IDENTITIES[who]) },
             Ask::EvictFence(fence) => Verb::Evict { whom: Whom::Fence(fence) },
             Ask::Inspect(page) => Verb::Inspect { page },

@@ -8,11 +8,14 @@ use airlock_core::gate::{Table, Ticket, is_idle};
 use crate::cells::Cells;
 use crate::ensure;
 use crate::model::{Known, before, fair_heads};
+use crate::weather::Weather;
 
 /// What was there before the step.
 pub struct Past<'a> {
     pub held: u64,
     pub known: &'a [Known],
+    /// In force in the step.
+    pub weather: Weather,
 }
 
 /// Who is next, if that is known, and what it weighs: in a lottery whoever was drawn, or at least the lightest.
@@ -59,14 +62,19 @@ pub fn invariants(
     let has_room = |weight: u32| held + u64::from(weight) <= limit;
     if !next.is_empty() && !answer.more {
         let free = |weight: &u32| has_room(*weight) && cells.wait(spec.rate, *weight, now) == 0;
-        ensure!(!next.iter().all(free), "free room beside waiters of {next:?}: {tickets:?}");
+        ensure!(!past.weather.serves() || !next.iter().all(free), "free room beside waiters of {next:?}: {tickets:?}");
         let fits = |weight: &u32| limit == 0 || u64::from(*weight) <= limit;
         ensure!(next.iter().any(fits), "too heavy a waiter is next: {next:?} of {limit}");
     }
+    let passes = past.weather.bypassed() && !answer.more;
+    ensure!(!passes || recount.1 == 0, "somebody waits at a bypassed gate: {tickets:?}");
     ensure!(spec.pick != Pick::Nobody || in_line == 0, "somebody waits where nobody does");
 
     // What is past its deadline is gone (G1), and the gate knows when it has to look again.
     let earliest = tickets.iter().map(|ticket| ticket.deadline).min().unwrap_or(NEVER);
+    ensure!(meta.switch == past.weather.own, "its own switch is {:?}", meta.switch);
+    let reopens = meta.switch.map_or(NEVER, |switch| switch.until);
+    ensure!(meta.soonest <= reopens, "soonest {} is after {reopens}", meta.soonest);
     ensure!(meta.soonest <= earliest, "soonest {} is after {earliest}", meta.soonest);
     ensure!(answer.more || earliest > now, "somebody is past its deadline of {earliest}");
     let when_replenished = Some(cells.replenished_at(now)).filter(|at| *at > 0 && spec.rate.is_some());
@@ -74,14 +82,18 @@ pub fn invariants(
     // One of those who may be next is.
     let by_rate: Vec<Option<Micros>> = match &*next {
         [] => vec![when_replenished.filter(|_| tickets.is_empty())],
-        _ => next.iter().map(|weight| rate_lets_go(*weight).filter(|_| has_room(*weight))).collect(),
+        _ => next
+            .iter()
+            .map(|weight| rate_lets_go(*weight).filter(|_| past.weather.serves() && has_room(*weight)))
+            .collect(),
     };
+    let serves_at = past.weather.serves_at().filter(|_| recount.1 > 0);
     let next_at = answer.next_at;
     let right = by_rate.iter().any(|at| match answer.more {
         true => next_at == Some(now),
-        false => next_at == at.iter().copied().chain([meta.soonest]).min().filter(|at| *at < NEVER),
+        false => next_at == at.iter().copied().chain(serves_at).chain([meta.soonest]).min().filter(|at| *at < NEVER),
     });
-    ensure!(right, "next at {next_at:?}, but soonest is {} or {by_rate:?}", meta.soonest);
+    ensure!(right, "next at {next_at:?}, but soonest is {} or {by_rate:?}, {:?}", meta.soonest, past.weather);
     ensure!(answer.more || next_at.is_none_or(|at| at > now), "the driver would turn in circles");
 
     let floor = tickets.iter().filter(|ticket| ticket.state.takes_room()).map(|ticket| ticket.fence).min();
@@ -94,7 +106,7 @@ pub fn invariants(
         "replenished at {} instead of {replenished_at}",
         meta.replenished_at
     );
-    let idle = tickets.is_empty() && meta.override_limit.is_none() && replenished_at == 0;
+    let idle = tickets.is_empty() && past.weather.own.is_none() && meta.override_limit.is_none() && replenished_at == 0;
     ensure!(is_idle(table) == idle, "is_idle is wrong about {tickets:?}");
     each(&tickets, spec)
 }

@@ -70,6 +70,14 @@ const COMMON: &[&str] = &[
     "drawn, but does not fit",
     "drawn before, and in",
     "drawn before, and gone",
+    "enter: refused as Closed",
+    "closed, and told how long",
+    "passed by",
+    "passed by itself",
+    "passed from the line",
+    "offered no room",
+    "held up",
+    "held up, until it is known",
 ];
 
 impl Coverage {
@@ -97,7 +105,7 @@ impl Coverage {
             Ask::Restore(_) => "restore",
             Ask::GiveUp { .. } => "give up",
             Ask::EvictIdentity(_) | Ask::EvictFence(_) => "evict",
-            Ask::Resize(_) | Ask::Inspect(_) | Ask::Tick => "other",
+            Ask::Resize(_) | Ask::Switch(_) | Ask::Inspect(_) | Ask::Tick => "other",
         };
         let came_to = match &answer.outcome {
             Outcome::Admitted(_) => "admitted",

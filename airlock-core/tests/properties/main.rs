@@ -21,6 +21,7 @@ mod outcome;
 mod random;
 mod rows;
 mod script;
+mod weather;
 mod world;
 
 use coverage::Coverage;

@@ -13,6 +13,7 @@ use airlock_core::gate::{RETRY_HORIZON, Spec, State, Stay, Ticket};
 use crate::ask::{Ask, IDENTITIES, NO_GROUP, Name, Newcomer, TokenNumber};
 use crate::cells::Cells;
 use crate::ensure;
+use crate::weather::Weather;
 
 /// Stands for the id of a group that the oracle cannot know.
 pub const SOME_GROUP: GroupId = GroupId(u32::MAX);
@@ -37,13 +38,15 @@ pub struct Replay<'a> {
     pub now: Micros,
     /// In force when somebody was let in.
     pub limit: u32,
+    /// In force in this step.
+    pub weather: Weather,
     pub arrival: u64,
     pub fence: u64,
     pub tickets: Vec<Known>,
     pub cells: Cells,
     /// The arrival of whoever was drawn before and is still next.
     pub drawn: u64,
-    /// Whoever asked and was let in by a rate alone, of which nothing is left.
+    /// Whoever asked and was let in by a rate alone, or past a bypassed gate, of which nothing is left.
     pub passed: Option<Known>,
     /// What happened that is worth counting.
     pub seen: Vec<&'static str>,
@@ -80,13 +83,21 @@ fn below_cap(tickets: &[Known], group: Option<usize>, cap: u32, weight: u32) -> 
 }
 
 impl<'a> Replay<'a> {
-    pub fn new(spec: &'a Spec, ask: &'a Ask, now: Micros, limit: u32, meta: &Meta, past: (&[Known], &Cells)) -> Self {
+    pub fn new(
+        spec: &'a Spec,
+        ask: &'a Ask,
+        now: Micros,
+        (limit, weather): (u32, Weather),
+        meta: &Meta,
+        past: (&[Known], &Cells),
+    ) -> Self {
         let (tickets, cells) = (past.0.to_vec(), past.1.clone());
         Replay {
             spec,
             ask,
             now,
             limit,
+            weather,
             arrival: meta.arrival,
             fence: meta.fence,
             tickets,
@@ -124,7 +135,7 @@ impl<'a> Replay<'a> {
     }
 
     fn fits(&self, weight: u32) -> bool {
-        self.has_room(weight) && self.limited_for(weight) == 0
+        self.weather.bypassed() || self.weather.serves() && self.has_room(weight) && self.limited_for(weight) == 0
     }
 
     fn floor(&self) -> Option<u64> {
@@ -138,6 +149,10 @@ impl<'a> Replay<'a> {
 
     fn head(&self) -> Option<u32> {
         self.waiting().reduce(|a, b| if before(&b.ticket, &a.ticket) { b } else { a }).map(|known| known.id)
+    }
+
+    fn head_is(&self, ticket: &Ticket) -> bool {
+        self.head().is_some_and(|id| self.tickets.iter().any(|k| k.id == id && k.ticket == *ticket))
     }
 
     pub fn is_fair(&self) -> bool {
@@ -156,13 +171,17 @@ impl<'a> Replay<'a> {
     fn may_be_next(&self, ticket: &Ticket) -> bool {
         let oldest = self.waiting().map(|known| known.ticket.arrival).min().unwrap_or(0);
         match self.spec.pick {
-            Pick::Head => self.head().is_some_and(|id| self.tickets.iter().any(|k| k.id == id && k.ticket == *ticket)),
+            // Where all groups are at their caps, these mean nothing.
+            Pick::Fair if self.weather.bypassed() && fair_heads(&self.tickets).is_empty() => ticket.arrival == oldest,
+            Pick::Fair => fair_heads(&self.tickets).iter().any(|head| head.ticket.arrival == ticket.arrival),
+            // All are, and go in line order.
+            _ if self.weather.bypassed() => self.head_is(ticket),
+            Pick::Head => self.head_is(ticket),
             Pick::Uniform { .. } | Pick::Aging { .. } if self.drawn != 0 => self.drawn == ticket.arrival,
             Pick::Uniform { overdue: Some(overdue) } if self.now.saturating_sub(oldest) >= overdue => {
                 ticket.arrival == oldest
             }
             Pick::Uniform { .. } | Pick::Aging { .. } => true,
-            Pick::Fair => fair_heads(&self.tickets).iter().any(|head| head.ticket.arrival == ticket.arrival),
             _ => false,
         }
     }
@@ -183,9 +202,9 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    /// Who is let in by a rate alone holds nothing.
-    fn keep_if_leased(&mut self, effect: &Effect<u32>, at: usize, asked: bool) {
-        if !self.spec.leased {
+    /// Who is let in by a rate alone, or past a bypassed gate, holds nothing.
+    fn keep_if(&mut self, leased: bool, effect: &Effect<u32>, at: usize, asked: bool) {
+        if !leased {
             let known = Known { local: effect.local, ..self.tickets.swap_remove(at) };
             if asked {
                 self.passed = Some(known);
@@ -303,8 +322,10 @@ impl<'a> Replay<'a> {
 
     fn push(&mut self, known: Known) {
         // Memories that are over go without an effect, and their place may be taken at once.
+        let before = self.tickets.len();
         self.tickets
             .retain(|old| old.id != known.id || old.ticket.state != State::Spent || old.ticket.deadline > self.now);
+        self.work += (before - self.tickets.len()) as u64;
         self.tickets.push(known);
     }
 
@@ -338,7 +359,13 @@ impl<'a> Replay<'a> {
         ensure!(self.entered.is_none(), "entered twice");
         let known = |name: Option<Name>| name.and_then(|name| self.resolve(name)).map(|at| self.tickets[at]);
         let same = known(new.who.map(|who| Name::Identity { who, fence: 0 }));
-        ensure!(same.is_none(), "its identity is there already: {same:?}");
+        // Past a bypassed gate nobody is a duplicate.
+        let beside = |known: Known| self.weather.bypassed() && known.ticket.state == State::Holding;
+        let may_pass = self.spec.on_reentry == OnReentry::Refuse;
+        // Nor is whoever came by its token known by the name that it gives besides.
+        let by_token = self.seen.contains(&"passed from its place");
+        let free = by_token || same.is_none_or(|known| may_pass && beside(known));
+        ensure!(free, "its identity is there already: {same:?}");
         let same = known(new.token.map(Name::Token)).filter(|known| known.ticket.deadline > self.now);
         ensure!(same.is_none(), "its token was used: {same:?}");
         Ok(new)
@@ -348,6 +375,8 @@ impl<'a> Replay<'a> {
         let new = self.enters_anew()?;
         ensure!(new.stay != Stay::No && self.spec.pick != Pick::Nobody, "queued, but does not wait");
         ensure!(!self.must_enter(&new), "queued, but there was room for it");
+        ensure!(!self.weather.bypassed(), "queued, where everybody passes");
+        ensure!(self.weather.turns_away(self.now).is_none(), "queued, but it is closed");
         let in_line = self.count(State::Waiting) + self.count(State::Offered);
         ensure!(in_line < self.spec.line.capacity, "the line was full");
         let group = self.group_of(&new);
@@ -368,6 +397,11 @@ impl<'a> Replay<'a> {
 
     fn admitted(&mut self, effect: &Effect<u32>) -> Result<(), String> {
         let new = self.enters_anew()?;
+        if self.weather.bypassed() {
+            return self.passes_by(effect, &new);
+        }
+        ensure!(self.weather.serves(), "admitted, where nobody is let in");
+        ensure!(self.weather.turns_away(self.now).is_none(), "admitted, but it is closed");
         ensure!(self.has_room(new.weight), "admitted above the limit");
         ensure!(self.may_enter(&new), "barged");
         self.cells.spend(self.spec.rate, new.weight, self.now)?;
@@ -387,7 +421,27 @@ impl<'a> Replay<'a> {
         if !self.spec.leased {
             self.seen.push("let through");
         }
-        self.keep_if_leased(effect, self.tickets.len() - 1, true);
+        self.keep_if(self.spec.leased, effect, self.tickets.len() - 1, true);
+        Ok(())
+    }
+
+    /// Let in past a bypassed gate: nameless, weightless, and not kept.
+    fn passes_by(&mut self, effect: &Effect<u32>, new: &Newcomer) -> Result<(), String> {
+        let arrival = self.next_arrival();
+        let ticket = Ticket {
+            attend: self.holder_attend(None),
+            weight: 0,
+            fence: self.next_fence(),
+            deadline: self.lease_deadline(None),
+            since: self.now,
+            ..self.newcomer(new, State::Holding, arrival)
+        };
+        let known = Known { id: effect.id, ticket, token: None, who: None, group: None, cap: 0, local: None };
+        self.told(effect, &known)?;
+        let inside = new.who.and_then(|who| self.resolve(Name::Identity { who, fence: 0 })).is_some();
+        self.seen.push(if inside { "passed by itself" } else { "passed by" });
+        self.push(known);
+        self.keep_if(false, effect, self.tickets.len() - 1, true);
         Ok(())
     }
 
@@ -404,7 +458,7 @@ impl<'a> Replay<'a> {
         ensure!(known.ticket.deadline > self.now, "taken up after its end: {known:?}");
         let (attend, deadline) = (self.holder_attend(known.who), self.lease_deadline(known.who));
         self.claimed = true;
-        let fair = self.is_fair();
+        let fair = self.is_fair() && known.ticket.weight > 0;
         let known = &mut self.tickets[at];
         known.group = known.group.filter(|_| fair);
         let group = known.ticket.group.filter(|_| fair);
@@ -413,7 +467,7 @@ impl<'a> Replay<'a> {
         if !self.spec.leased {
             self.seen.push("let through from an offer");
         }
-        self.keep_if_leased(effect, at, true);
+        self.keep_if(self.spec.leased, effect, at, true);
         Ok(())
     }
 
@@ -423,8 +477,12 @@ impl<'a> Replay<'a> {
         ensure!(known.ticket.state == State::Waiting, "chosen, but not waiting: {known:?}");
         ensure!(self.may_be_next(&known.ticket), "chosen, but not next: {known:?}");
         ensure!(known.ticket.deadline > self.now, "chosen, but absent: {known:?}");
-        ensure!(self.has_room(known.ticket.weight), "chosen above the limit: {known:?}");
-        self.cells.spend(self.spec.rate, known.ticket.weight, self.now)?;
+        ensure!(self.weather.serves(), "chosen, where nobody is let in: {known:?}");
+        let bypassed = self.weather.bypassed();
+        if !bypassed {
+            ensure!(self.has_room(known.ticket.weight), "chosen above the limit: {known:?}");
+            self.cells.spend(self.spec.rate, known.ticket.weight, self.now)?;
+        }
         if self.drawn != 0 {
             self.seen.push("drawn before, and in");
         }
@@ -438,12 +496,17 @@ impl<'a> Replay<'a> {
         }
         self.drawn = 0;
         let mut ticket = Ticket { fence: self.next_fence(), since: self.now, ..known.ticket };
+        if bypassed {
+            // It takes no room.
+            ticket.weight = 0;
+        }
         if known.ticket.attend == Attend::Here {
             ticket.state = State::Holding;
             ticket.attend = self.holder_attend(known.who);
             ticket.deadline = self.lease_deadline(known.who);
-            ticket.group = ticket.group.filter(|_| self.is_fair());
-            self.tickets[at].group = known.group.filter(|_| self.is_fair());
+            let counted = self.is_fair() && ticket.weight > 0;
+            ticket.group = ticket.group.filter(|_| counted);
+            self.tickets[at].group = known.group.filter(|_| counted);
         } else {
             ticket.state = State::Offered;
             ticket.deadline = self.now + self.spec.line.claim_window;
@@ -452,6 +515,9 @@ impl<'a> Replay<'a> {
         self.told(effect, &self.tickets[at])?;
         let Change::Granted(grant) = effect.change else {
             ensure!(ticket.state == State::Offered, "only offered, though it is beside the gate");
+            if bypassed {
+                self.seen.push("offered no room");
+            }
             return Ok(());
         };
         let expected = (ticket.fence, self.floor(), ticket.deadline, self.is_shared(known.who), known.local);
@@ -459,10 +525,15 @@ impl<'a> Replay<'a> {
         // A newcomer's handle is not known yet.
         ensure!(is == expected || known.local.is_none(), "granted {is:?} instead of {expected:?}");
         ensure!(ticket.state == State::Holding, "let in, though it is away");
+        let leased = self.spec.leased && !bypassed;
+        ensure!(grant.leased == leased, "granted as a lease: {}", grant.leased);
+        if bypassed {
+            self.seen.push("passed from the line");
+        }
         if !self.spec.leased {
             self.seen.push("let through from the line");
         }
-        self.keep_if_leased(effect, at, false);
+        self.keep_if(leased, effect, at, false);
         Ok(())
     }
 
@@ -484,7 +555,8 @@ impl<'a> Replay<'a> {
     }
 
     fn goes_back(&self, ticket: &Ticket) -> bool {
-        self.spec.line.on_missed == OnMissed::Requeue && ticket.present_until > self.now
+        // What was offered no room has no weight to wait with.
+        self.spec.line.on_missed == OnMissed::Requeue && ticket.present_until > self.now && ticket.weight > 0
     }
 
     fn ended(&mut self, effect: &Effect<u32>, at: usize, ending: Ending) -> Result<(), String> {
@@ -496,15 +568,29 @@ impl<'a> Replay<'a> {
             Ask::GiveUp { name, .. } => !due && self.resolve(*name) == Some(at) && self.may_act(*name, at),
             _ => false,
         };
+        // Whoever comes back past a bypassed gate has no use for its place.
+        let passes = match self.ask {
+            Ask::Enter(new) => {
+                self.weather.bypassed()
+                    && ticket.state == State::Waiting
+                    && !due
+                    && (new.token.is_some() && new.token == known.token || new.who.is_some() && new.who == known.who)
+            }
+            _ => false,
+        };
         let right = match ending {
             Ending::Released => given_up && ticket.state == State::Holding,
+            Ending::Left if passes => {
+                self.seen.push("passed from its place");
+                true
+            }
             Ending::Left => given_up && matches!(ticket.state, State::Waiting | State::Offered),
             Ending::Lapsed => due && ticket.state == State::Holding,
             Ending::Missed => due && ticket.state == State::Offered && !self.goes_back(ticket),
             Ending::Absent => due && ticket.state == State::Waiting,
             Ending::TooHeavy => {
                 let next = self.may_be_next(ticket) && !due;
-                next && self.limit > 0 && ticket.weight > self.limit
+                next && !self.weather.bypassed() && self.limit > 0 && ticket.weight > self.limit
             }
             Ending::Evicted => {
                 !due && match *self.ask {
@@ -515,7 +601,7 @@ impl<'a> Replay<'a> {
             }
             Ending::Superseded => match self.ask {
                 Ask::Enter(new) => {
-                    let waits = ticket.state == State::Waiting && new.stay != Stay::No;
+                    let waits = ticket.state == State::Waiting && (new.stay != Stay::No || self.weather.bypassed());
                     let other =
                         new.who.is_some() && new.who == known.who && (new.token != known.token || new.token.is_none());
                     self.tickets[at].token = new.token;

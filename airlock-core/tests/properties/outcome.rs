@@ -17,7 +17,7 @@ impl Replay<'_> {
         self.forget_spent(table);
         self.drawn_is(table.meta().drawn)?;
         if let (Outcome::Admitted(grant), Some(passed)) = (&answer.outcome, &self.passed) {
-            return self.let_through(grant, passed, passed.local);
+            return self.let_through(grant, passed, passed.local, false);
         }
         let outcome = &answer.outcome;
         let found = self.ask.name().and_then(|name| self.resolve(name));
@@ -80,6 +80,10 @@ impl Replay<'_> {
                 ensure!(matches!(outcome, Outcome::Done), "resizing answered {outcome:?}");
                 Ok(())
             }
+            Ask::Switch(_) => {
+                ensure!(matches!(outcome, Outcome::Done), "switching answered {outcome:?}");
+                Ok(())
+            }
             Ask::Tick => {
                 ensure!(matches!(outcome, Outcome::Done), "ticking answered {outcome:?}");
                 Ok(())
@@ -140,22 +144,31 @@ impl Replay<'_> {
                 let above_cap = self.is_fair() && new.cap > 0 && new.weight > new.cap;
                 let too_heavy = above_cap || self.limit > 0 && new.weight > self.limit;
                 let holds = mine.is_some_and(|(_, known)| known.ticket.state == State::Holding);
-                let shut_out = mine.is_none() && !too_heavy && !self.must_enter(new);
+                let away = self.weather.turns_away(self.now);
+                let comes = mine.is_none() && away.is_none() && !self.weather.bypassed();
+                let shut_out = comes && !too_heavy && !self.must_enter(new);
                 let waits = new.stay != Stay::No && self.spec.pick != Pick::Nobody;
                 let limit = self.spec.line.group_capacity;
                 // The rate alone is in the way; how long it will be is known only to whoever is next.
                 let wait = self.limited_for(new.weight);
                 let limited = self.has_room(new.weight) && wait > 0;
                 let told = *reason == Denial::Limited && self.count(State::Waiting) == 0;
-                let expected = told.then_some(wait);
+                let expected = match away {
+                    Some(reopens) if *reason == Denial::Closed => reopens,
+                    _ => told.then_some(wait),
+                };
                 ensure!(*retry_after == expected, "come back in {retry_after:?} instead of {expected:?}");
                 if told {
                     self.seen.push("limited, and told how long");
                 }
+                if *reason == Denial::Closed && expected.is_some() {
+                    self.seen.push("closed, and told how long");
+                }
                 let right = match reason {
-                    Denial::Duplicate => holds && self.spec.on_reentry == OnReentry::Refuse,
-                    Denial::TooHeavy => mine.is_none() && too_heavy,
-                    Denial::Full if mine.is_some() => !holds && new.stay == Stay::No,
+                    Denial::Closed => mine.is_none() && away.is_some(),
+                    Denial::Duplicate => holds && !self.weather.bypassed() && self.spec.on_reentry == OnReentry::Refuse,
+                    Denial::TooHeavy => comes && too_heavy,
+                    Denial::Full if mine.is_some() => !holds && !self.weather.bypassed() && new.stay == Stay::No,
                     Denial::Full => shut_out && !waits && !limited,
                     Denial::Limited => shut_out && !waits && limited,
                     Denial::LineFull => shut_out && waits && in_line >= self.spec.line.capacity,
@@ -290,10 +303,10 @@ impl Replay<'_> {
     fn granted(&self, grant: &Grant, at: usize, table: &Table) -> Checked {
         let known = &self.tickets[at];
         ensure!(self.spec.leased, "still there, but a rate keeps nobody: {known:?}");
-        self.let_through(grant, known, table.local(known.id))
+        self.let_through(grant, known, table.local(known.id), true)
     }
 
-    fn let_through(&self, grant: &Grant, known: &Known, local: Option<Local>) -> Checked {
+    fn let_through(&self, grant: &Grant, known: &Known, local: Option<Local>, leased: bool) -> Checked {
         let inside = self.tickets.iter().filter(|known| known.ticket.state.takes_room());
         let expected = Grant {
             local,
@@ -302,7 +315,7 @@ impl Replay<'_> {
             until: known.ticket.deadline,
             shared: self.is_shared(known.who),
             waited: known.ticket.since.saturating_sub(known.ticket.arrival),
-            leased: self.spec.leased,
+            leased,
         };
         ensure!(known.ticket.state == State::Holding, "admitted, but not inside: {known:?}");
         ensure!(known.ticket.deadline > self.now, "admitted, but over: {known:?}");

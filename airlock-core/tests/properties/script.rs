@@ -1,7 +1,10 @@
 //! What is asked: random configurations, clocks and commands.
 
 use airlock_core::Local;
-use airlock_core::gate::{LineSpec, Micros, NEVER, OnMissed, OnReentry, Page, Pick, RateSpec, Spec, State, Stay};
+use airlock_core::gate::{
+    Conditions, LineSpec, Micros, NEVER, OnMissed, OnReentry, Page, Pick, RateSpec, Setting, Spec, State, Stay,
+    SwitchState,
+};
 
 use crate::ask::{Ask, GROUPS, IDENTITIES, NO_GROUP, Name, Newcomer, TokenNumber};
 use crate::model::Known;
@@ -25,6 +28,8 @@ pub enum Kind {
 pub struct Script {
     pub random: Random,
     kind: Kind,
+    /// Whether anybody operates the gate.
+    pub switched: bool,
     priorities: bool,
     /// Nobody weighs more than the rate lets in at once: that is refused before it comes to a gate.
     heaviest: u32,
@@ -111,9 +116,11 @@ impl Script {
         let priorities = ranked && random.one_in(2);
         let aging = if !ranked || random.one_in(2) { 0.0 } else { random.of(&[0.5, 2.0, -1.0, 1e-3]) };
         let pace = if kind == Kind::Crowd { 500 } else { random.of(&[1, 8, 64]) };
+        let switched = random.one_in(2);
         Script {
             random,
             kind,
+            switched,
             priorities,
             heaviest,
             overdue,
@@ -174,9 +181,30 @@ impl Script {
                 let limit = if self.random.one_in(2) { None } else { Some(self.random.below(7) as u32) };
                 Ask::Resize(limit)
             }
+            56..=58 if self.switched => Ask::Switch(self.switch()),
             54 | 55 => Ask::Inspect(Page { offset: self.random.below(3), count: self.random.of(&[0, 1, 2, 100]) }),
             _ => Ask::Tick,
         }
+    }
+
+    /// Mostly for a while, and mostly back to where it was.
+    fn switch(&mut self) -> Option<(SwitchState, Option<Micros>)> {
+        use SwitchState::{Bypass, Closed, Drain, Hold, Open};
+        let random = &mut self.random;
+        let state = random.of(&[Open, Closed, Hold, Drain, Bypass]);
+        let most = random.of(&[2, 50_000, 3_000_000]);
+        let reopen_in = (!random.one_in(4)).then(|| random.below(most));
+        (!random.one_in(3)).then_some((state, reopen_in))
+    }
+
+    /// What holds for the whole airlock from now on.
+    pub fn conditions(&mut self, now: Micros) -> Conditions {
+        let switch = self.switch().map_or(Setting::default(), |(state, reopen_in)| Setting {
+            state,
+            until: reopen_in.map_or(NEVER, |after| now + after),
+        });
+        let unwell_until = if self.random.one_in(3) { now + self.random.below(2_000_000) } else { 0 };
+        Conditions { switch, unwell_until }
     }
 
     fn newcomer(&mut self) -> Newcomer {

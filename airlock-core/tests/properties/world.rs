@@ -5,7 +5,7 @@ use std::collections::{HashSet, VecDeque};
 use airlock_core::Local;
 use airlock_core::gate::table::Floor;
 use airlock_core::gate::{
-    self, Answer, Attend, Change, Effects, Ending, Entropy, Ledger, Meta, Micros, NEVER, Outcome, Spec,
+    self, Answer, Attend, Change, Conditions, Effects, Ending, Entropy, Ledger, Meta, Micros, NEVER, Outcome, Spec,
 };
 use airlock_core::gate::{Pick, State, Table, Ticket, Verb};
 
@@ -19,6 +19,7 @@ use crate::model::{Known, Replay};
 use crate::random::Random;
 use crate::rows::Rows;
 use crate::script::{self, Kind, Script, own_name};
+use crate::weather::Weather;
 
 /// How many commands a failure shows.
 const SHOWN: usize = 12;
@@ -28,6 +29,8 @@ pub struct World {
     kind: Kind,
     script: Script,
     now: Micros,
+    /// What holds for the whole airlock.
+    conditions: Conditions,
     table: Table,
     /// None where handles are used, which rows have not.
     rows: Option<Rows>,
@@ -56,6 +59,7 @@ impl World {
             spec,
             kind,
             now,
+            conditions: Conditions::default(),
             table: Table::starting_at(floor, 7),
             rows: (kind != Kind::Guarded).then(|| Rows::starting_at(floor)),
             quick: (kind == Kind::Guarded).then(|| Table::starting_at(floor, 7)),
@@ -89,6 +93,14 @@ impl World {
     fn live(&mut self, commands: u64) -> Result<(), String> {
         while self.commands < commands {
             self.now += self.script.pause(self.now, &self.known, self.next_at);
+            if self.script.switched && self.script.random.one_in(15) {
+                self.conditions = self.script.conditions(self.now);
+                self.impose();
+                // Those whom that lets in are told at once, or find out.
+                if self.kind == Kind::Guarded || self.script.random.one_in(2) {
+                    self.settle()?;
+                }
+            }
             let ask = self.script.next(&self.known);
             let answer = self.step(&ask)?;
             let more = if answer.more {
@@ -128,8 +140,9 @@ impl World {
             // Without a token it is another entrant.
             return Ok(());
         }
-        if !self.spec.leased && matches!(first.outcome, Outcome::Admitted(_)) {
-            // Nothing is left of who was let in by a rate alone: whoever asks again is another one.
+        let bypassed = Weather::of(self.table.meta().switch, &self.conditions, ask, self.now).bypassed();
+        if (!self.spec.leased || bypassed) && matches!(first.outcome, Outcome::Admitted(_)) {
+            // Nothing is left of who was let in by a rate alone, or past the gate: whoever asks again is another one.
             return Ok(());
         }
         let before: Vec<(u32, Ticket)> = self.table.tickets().map(|(id, ticket)| (id, *ticket)).collect();
@@ -157,6 +170,18 @@ impl World {
         if self.rows.is_some() {
             self.rows = Some(Rows::starting_at(floor));
         }
+        self.impose();
+    }
+
+    /// Has the conditions hold, as a driver does before a step.
+    fn impose(&mut self) {
+        self.table.meta_mut().conditions = self.conditions;
+        if let Some(quick) = &mut self.quick {
+            quick.meta_mut().conditions = self.conditions;
+        }
+        if let Some(rows) = &mut self.rows {
+            rows.meta_mut().conditions = self.conditions;
+        }
     }
 
     /// One command on both ledgers, and everything checked.
@@ -180,10 +205,17 @@ impl World {
             let nothing = Outcome::of_nothing(&ask.verb(), &self.spec);
             ensure!(compare::same(&nothing, &answer.outcome), "a gate that is not there answers {nothing:?}");
         }
-        let known = self.replay(ask, &meta, &effects, &answer)?;
-        let past = Past { held: meta.held, known: &self.known };
+        let weather = Weather::of(meta.switch, &self.conditions, ask, self.now);
+        let known = self.replay(ask, (&meta, weather), &effects, &answer)?;
+        let past = Past { held: meta.held, known: &self.known, weather };
         checks::invariants(&self.table, &self.spec, self.now, &answer, &past, (&known, &self.cells))?;
         self.next_at = answer.next_at;
+        if self.table.meta().waiting > 0 && !weather.serves() {
+            self.coverage.count("held up");
+            if weather.serves_at().is_some_and(|at| self.next_at == Some(at)) {
+                self.coverage.count("held up, until it is known");
+            }
+        }
         if meta.replenished_at > 0 && self.table.meta().replenished_at == 0 {
             self.coverage.count("replenished");
         }
@@ -218,12 +250,12 @@ impl World {
     fn replay(
         &mut self,
         ask: &Ask,
-        meta: &Meta,
+        (meta, weather): (&Meta, Weather),
         effects: &Effects<u32>,
         answer: &Answer,
     ) -> Result<Vec<Known>, String> {
         let limit = self.table.meta().override_limit.unwrap_or(self.spec.limit);
-        let mut replay = Replay::new(&self.spec, ask, self.now, limit, meta, (&self.known, &self.cells));
+        let mut replay = Replay::new(&self.spec, ask, self.now, (limit, weather), meta, (&self.known, &self.cells));
         let mut endings: Vec<Ending> = Vec::new();
         for effect in effects.iter() {
             replay.apply(effect).map_err(|problem| format!("{problem}\nin {effects:?}"))?;
@@ -234,7 +266,7 @@ impl World {
         replay.finish(answer, &self.table, &endings).map_err(|problem| format!("{problem}\nafter {effects:?}"))?;
         let numbers = (self.table.meta().arrival, self.table.meta().fence);
         ensure!(numbers == (replay.arrival, replay.fence), "(arrival, fence) is {numbers:?}");
-        let past = Past { held: meta.held, known: &self.known };
+        let past = Past { held: meta.held, known: &self.known, weather };
         checks::sweep(&self.spec, effects, answer, replay.work, &past)?;
 
         for what in &replay.seen {
@@ -328,6 +360,7 @@ impl World {
         let left = *self.table.meta();
         ensure!(left.soonest == NEVER, "something is still expected at {}", left.soonest);
         self.step(&Ask::Resize(None))?;
+        self.step(&Ask::Switch(None))?;
         if left.replenished_at > self.now {
             // The last thing that happens by itself.
             ensure!(self.next_at == Some(left.replenished_at), "next at {:?}: {left:?}", self.next_at);
