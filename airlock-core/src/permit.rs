@@ -32,10 +32,11 @@ pub(crate) struct Held {
 }
 
 impl Permit {
+    #[inline(always)]
     pub(crate) fn new(airlock: Airlock, lease: Lease, grant: &Grant) -> Self {
         Permit(Arc::new(Held {
             airlock,
-            lease: grant.leased.then_some(lease),
+            lease: if grant.leased { Some(lease) } else { None },
             fence: grant.fence,
             floor: grant.floor,
             until: grant.until,

@@ -10,7 +10,7 @@ use crate::entrant::Entrant;
 use crate::error::{Error, StoreError};
 use crate::gate::{Grant, Key, Outcome, Stay};
 use crate::permit::Permit;
-use crate::store::{Command, LazyTurn, Lease};
+use crate::store::{Command, LazyTurn, Lease, Session};
 use crate::token::{Local, Secret, Token};
 
 /// Asks once. Await it, or [`start`](TryEnter::start) it.
@@ -180,11 +180,11 @@ pub(super) fn lease(token: Option<Token>, local: Option<Local>) -> Result<Lease,
 #[inline(always)]
 pub(super) fn lease_of(entrant: &Entrant<'_>, token: Option<Token>, grant: &Grant) -> Result<Lease, Error> {
     match &entrant.identity {
-        Some(identity) if grant.shared && grant.local.is_none() => Ok(Lease::Session {
+        Some(identity) if grant.shared && grant.local.is_none() => Ok(Lease::Session(Box::new(Session {
             resource: entrant.resource.as_ref().into(),
             identity: identity.as_ref().into(),
             fence: grant.fence,
-        }),
+        }))),
         _ => lease(token, grant.local),
     }
 }
@@ -194,17 +194,17 @@ impl Future for Entering<'_> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if matches!(self.0, State::Unasked(_))
+            && let State::Unasked(acquire) = std::mem::replace(&mut self.0, State::Done)
+        {
+            let Acquire { airlock, entrant, timeout } = acquire;
+            match start(airlock, &entrant, Stay::Here, timeout, Some(cx.waker())) {
+                Started::Decided(result) => return Poll::Ready(result),
+                Started::Pending(Entering(next)) => self.0 = next,
+            }
+        }
         loop {
             let next = match &mut self.0 {
-                State::Unasked(Acquire { airlock, entrant, timeout }) => {
-                    match start(airlock.clone(), entrant, Stay::Here, *timeout, Some(cx.waker())) {
-                        Started::Decided(result) => {
-                            self.0 = State::Done;
-                            return Poll::Ready(result);
-                        }
-                        Started::Pending(Entering(next)) => next,
-                    }
-                }
                 State::Waiting(waiting) => {
                     let result = ready!(waiting.poll(cx));
                     self.0 = State::Done;
@@ -218,7 +218,7 @@ impl Future for Entering<'_> {
                     Asked::Queued(waiting) => State::Waiting(waiting),
                 },
                 // Polled after it was done.
-                State::Done => return Poll::Pending,
+                State::Done | State::Unasked(_) => return Poll::Pending,
             };
             self.0 = next;
         }

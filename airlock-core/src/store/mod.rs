@@ -114,14 +114,18 @@ pub enum Lease {
     /// A token.
     Token(Token),
     /// The session of an identity: its later entries have tokens of their own, which the lease does not know (G4).
-    Session {
-        /// The resource.
-        resource: Arc<str>,
-        /// Whose session.
-        identity: Arc<str>,
-        /// The number of its admission.
-        fence: u64,
-    },
+    Session(Box<Session>),
+}
+
+/// Whose session, boxed in a [`Lease`] so that the others stay small.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The resource.
+    pub resource: Arc<str>,
+    /// Whose session.
+    pub identity: Arc<str>,
+    /// The number of its admission.
+    pub fence: u64,
 }
 
 impl Lease {
@@ -130,7 +134,9 @@ impl Lease {
         match self {
             Lease::Local(local) => ("", Key::Local(*local)),
             Lease::Token(token) => (token.resource(), Key::Token(token.secret())),
-            Lease::Session { resource, identity, fence } => (resource, Key::Identity { identity, fence: *fence }),
+            Lease::Session(session) => {
+                (&session.resource, Key::Identity { identity: &session.identity, fence: session.fence })
+            }
         }
     }
 }

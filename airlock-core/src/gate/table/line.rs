@@ -123,6 +123,9 @@ impl Line {
 
     pub(super) fn remove_at(&mut self, index: usize) {
         match self {
+            Line::Few(few) if index == 0 => {
+                few.pop_front();
+            }
             Line::Few(few) => {
                 few.remove(index);
             }

@@ -9,7 +9,7 @@ use super::{Entry, Table};
 use crate::gate::{
     Attend, Conditions, Ending, Enter, Entropy, Grant, Ledger as _, LineOrder, Micros, NEVER, OnReentry, Pick,
 };
-use crate::gate::{Place, Spec, State, Stay, Ticket, sortable};
+use crate::gate::{Place, Spec, State, Stay, SwitchState, Ticket, sortable};
 use crate::token::Local;
 
 impl Table {
@@ -21,7 +21,14 @@ impl Table {
         }
         let (arrival, fence) = (self.meta.next_arrival(now), self.meta.next_fence(now));
         self.meta.held += u64::from(enter.weight);
-        let slot = self.add_anonymous(anonymous(enter, State::Holding, arrival, fence, now));
+        let slot = self.add_anonymous(anonymous(
+            enter.weight,
+            (enter.score, enter.per_second),
+            State::Holding,
+            arrival,
+            fence,
+            now,
+        ));
         self.went_in(fence, slot);
         Some(self.grant(slot, fence, 0))
     }
@@ -37,9 +44,8 @@ impl Table {
         }
         let arrival = now.max(self.meta.arrival + 1);
         // A draw goes by arrival, whatever a strategy's rank says.
-        let by_arrival = Enter { score: 0.0, per_second: 0.0, ..*enter };
-        let enter = if spec.pick == Pick::Head { enter } else { &by_arrival };
-        let ticket = anonymous(enter, State::Waiting, arrival, 0, 0);
+        let (score, per_second) = if spec.pick == Pick::Head { (enter.score, enter.per_second) } else { (0.0, 0.0) };
+        let ticket = anonymous(enter.weight, (score, per_second), State::Waiting, arrival, 0, 0);
         match self.line.nth(0).map(|head| self.entries[head as usize].ticket) {
             // Whoever is next has to go in, or be refused, first.
             Some(_) if self.has_promotion(spec) => return None,
@@ -99,19 +105,21 @@ impl Table {
             _ => return None,
         };
         let slot = self.line.nth(index as usize)?;
-        let waiting = self.entries[slot as usize].ticket;
-        let beside = waiting.attend == Attend::Here && waiting.group.is_none();
-        if !beside || !self.has_room(spec, waiting.weight) {
+        let Ticket { attend, group, weight, arrival, .. } = self.entries[slot as usize].ticket;
+        if attend != Attend::Here || group.is_some() || !self.has_room(spec, weight) {
             return None;
         }
         let fence = self.meta.next_fence(now);
-        let held = Ticket { state: State::Holding, deadline: NEVER, fence, since: now, ..waiting };
-        self.entries[slot as usize].ticket = held;
+        // In place: its deadline is far away, and stays so.
+        let ticket = &mut self.entries[slot as usize].ticket;
+        ticket.state = State::Holding;
+        ticket.fence = fence;
+        ticket.since = now;
         self.line.remove_at(index as usize);
         self.went_in(fence, slot);
-        self.meta.held += u64::from(held.weight);
+        self.meta.held += u64::from(weight);
         self.meta.left_line(now);
-        Some(self.grant(slot, fence, now.saturating_sub(held.arrival)))
+        Some(self.grant(slot, fence, now.saturating_sub(arrival)))
     }
 
     /// Whether a release may have made room for somebody: then a step has something to do.
@@ -155,7 +163,8 @@ impl Table {
     /// Whether anything but the configuration decides.
     #[inline(always)]
     fn is_switched(&self) -> bool {
-        self.meta.switch.is_some() || self.meta.conditions != Conditions::default()
+        let Conditions { switch, unwell_until } = &self.meta.conditions;
+        self.meta.switch.is_some() || switch.state != SwitchState::Open || *unwell_until != 0
     }
 
     #[inline(always)]
@@ -183,15 +192,22 @@ impl Table {
 
 /// The ticket of a newcomer beside the gate.
 #[inline(always)]
-fn anonymous(enter: &Enter<'_>, state: State, arrival: u64, fence: u64, since: Micros) -> Ticket {
+fn anonymous(
+    weight: u32,
+    (score, per_second): (f64, f64),
+    state: State,
+    arrival: u64,
+    fence: u64,
+    since: Micros,
+) -> Ticket {
     Ticket {
         state,
         attend: Attend::Here,
-        weight: enter.weight,
+        weight,
         group: None,
         lane: 0,
-        score: enter.score,
-        per_second: enter.per_second,
+        score,
+        per_second,
         arrival,
         fence,
         deadline: NEVER,

@@ -45,17 +45,31 @@ pub(super) enum Told {
     Awake(Waker),
     /// Nobody: it is only not dropped under the lock, for a waker's drop may run anything.
     Nobody(Ear),
-    Turn(Arc<Turn>, News),
+    /// Boxed, because it is large and rare.
+    Turn(Box<(Arc<Turn>, News)>),
     Lost(Box<SmallVec<[Arc<Watch>; 1]>>, Ending),
 }
 
 pub(super) type ToldList = SmallVec<[Told; 1]>;
 
-/// Tells everybody, whatever somebody's waker does.
+/// Tells everybody, also when somebody's waker panics.
+#[inline(always)]
 pub(super) fn tell_all(told: ToldList) {
-    for told in told {
-        if catch_unwind(AssertUnwindSafe(|| told.tell())).is_err() {
-            tracing::error!(target: "airlock", "a waker panicked");
+    let mut told = TellAll(told.into_iter());
+    while let Some(next) = told.0.next() {
+        next.tell();
+    }
+}
+
+/// Tells the rest when it is dropped by a panic: nobody sleeps on because of somebody else's waker.
+struct TellAll(smallvec::IntoIter<[Told; 1]>);
+
+impl Drop for TellAll {
+    fn drop(&mut self) {
+        for told in self.0.by_ref() {
+            if catch_unwind(AssertUnwindSafe(|| told.tell())).is_err() {
+                tracing::error!(target: "airlock", "a waker panicked");
+            }
         }
     }
 }
@@ -65,7 +79,7 @@ impl Told {
         match self {
             Told::Awake(waker) => waker.wake(),
             Told::Nobody(ear) => drop(ear),
-            Told::Turn(turn, news) => turn.tell(news),
+            Told::Turn(told) => told.0.tell(told.1),
             Told::Lost(watches, ending) => {
                 for watch in *watches {
                     watch.lose(Some(ending));
@@ -80,7 +94,7 @@ impl Ear {
     pub(super) fn ended(self, ending: Ending) -> Told {
         match self {
             Ear::Waker(waker) => Told::Awake(waker),
-            Ear::Turn(turn) => Told::Turn(turn, News::Over(ending)),
+            Ear::Turn(turn) => Told::Turn(Box::new((turn, News::Over(ending)))),
             Ear::Watches(watches) => Told::Lost(watches, ending),
         }
     }
@@ -214,7 +228,7 @@ impl Gate {
     pub(super) fn granted(&mut self, grant: Grant) -> Option<Told> {
         match self.take_ear(grant.local?.slot)? {
             Ear::Waker(waker) => Some(Told::Awake(waker)),
-            Ear::Turn(turn) => Some(Told::Turn(turn, News::Granted(grant))),
+            Ear::Turn(turn) => Some(Told::Turn(Box::new((turn, News::Granted(grant))))),
             Ear::Watches(_) => None,
         }
     }

@@ -209,21 +209,23 @@ impl MemoryGates {
 
     /// A newcomer that could not just be let in.
     #[inline(never)]
-    fn enter(&self, mut gates: shard::Guard<'_>, home: Home, command: &Command<'_>, enter: &Enter<'_>) -> Answer {
-        let now = self.clock.now();
-        let queued = gates.gate(home.gate).and_then(|gate| self.queue_quickly(gate, enter, command, now));
-        if let Some(answer) = queued {
-            return answer;
+    fn enter(
+        &self,
+        mut gates: shard::Guard<'_>,
+        home: Home,
+        command: &Command<'_>,
+        enter: &Enter<'_>,
+        now: Micros,
+    ) -> Option<Answer> {
+        if let Some(gate) = gates.gate(home.gate)
+            && let Some(place) = gate.table.queue_quickly(&self.spec, enter, now)
+            && let Some(local) = place.local
+        {
+            gate.expect(local, command);
+            return Some(Answer { outcome: Outcome::Queued(place), more: false, next_at: None });
         }
         let answer = self.step_and_tell(gates, home, command);
-        if answer.more { self.run_on(At::Name(command.resource), command, answer) } else { answer }
-    }
-
-    #[inline(always)]
-    fn queue_quickly(&self, gate: &mut Gate, enter: &Enter<'_>, command: &Command<'_>, now: Micros) -> Option<Answer> {
-        let place = gate.table.queue_quickly(&self.spec, enter, now)?;
-        gate.expect(place.local?, command);
-        Some(done(Outcome::Queued(place)))
+        Some(if answer.more { self.run_on(At::Name(command.resource), command, answer) } else { answer })
     }
 
     /// What a guard that is dropped does most of the time.
@@ -439,13 +441,15 @@ impl Gates for MemoryGates {
                 Some(at) => at,
                 None => gates.add(hash, command.resource),
             };
+            let now = self.clock.now();
             if let Some(gate) = gates.gate(at)
-                && let Some(grant) = gate.table.admit_quickly(&self.spec, enter, self.clock.now())
+                && let Some(grant) = gate.table.admit_quickly(&self.spec, enter, now)
             {
                 // Built where it is returned: copies of answers are what is left to be slow here.
                 return Some(Answer { outcome: Outcome::Admitted(grant), more: false, next_at: None });
             }
-            return Some(self.enter(gates, Home { shard: shard.index, gate: at }, command, enter));
+            let home = Home { shard: shard.index, gate: at };
+            return self.enter(gates, home, command, enter, now);
         }
         let at = match command.verb.key() {
             Some(Key::Local(local)) => At::Home(local.home.into()),
