@@ -56,7 +56,7 @@ pub(super) type ToldList = SmallVec<[Told; 1]>;
 #[inline(always)]
 pub(super) fn tell_all(told: ToldList) {
     let mut told = TellAll(told.into_iter());
-    while let Some(next) = told.0.next() {
+    for next in told.0.by_ref() {
         next.tell();
     }
 }
