@@ -50,7 +50,7 @@ impl Switch {
     }
 
     /// Everybody is let in, uncounted, without a lease that could be lost. Who waits is let in as well; who is away gets
-    /// an offer.
+    /// an offer, and once it is claimed, a lease that weighs nothing and can run out like any other.
     pub fn bypass() -> Self {
         Switch { state: SwitchState::Bypass, ..Switch::open() }
     }
