@@ -307,6 +307,8 @@ macro_rules! conformance_suite {
                 g20_bypass_lets_in_who_waits
                 g20_who_misses_a_bypass_is_out
                 g20_bypass_knows_no_shares
+                g20_bypass_keeps_the_order_of_fair_shares
+                g20_bypass_lets_in_the_heaviest
                 g20_a_bypassed_permit_is_never_lost
                 g20_nobody_is_a_duplicate_at_a_bypassed_gate
                 g20_a_resources_own_switch_wins_until_it_is_cleared

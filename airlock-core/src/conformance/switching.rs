@@ -263,6 +263,44 @@ pub async fn g20_bypass_knows_no_shares(subject: &impl Subject) {
     assert_eq!(bench.inspect().await.in_use, 2);
 }
 
+/// G20: under fair shares those who wait pass by turns, and by arrival where caps hold everybody back.
+pub async fn g20_bypass_keeps_the_order_of_fair_shares(subject: &impl Subject) {
+    let of = |group: &'static str| Entrant::new(ROOM).group(group);
+    for (name, shares) in
+        [("turns", FairShare::new().share("bob", 10.0)), ("caps", FairShare::new().cap("ada", 1).cap("bob", 1))]
+    {
+        let bench = Bench::named(subject, name, |b| b.seal(semaphore(2)).admission(shares)).await;
+        let _both = [bench.inside(of("ada")).await, bench.inside(of("bob")).await];
+        let (ada, bob) = if name == "turns" {
+            let ada = bench.waits(of("ada")).await;
+            (ada, bench.waits(of("bob")).await)
+        } else {
+            let bob = bench.waits(of("bob")).await;
+            (bench.waits(of("ada")).await, bob)
+        };
+        set(&bench, Switch::bypass()).await;
+        let (ada, bob) = (ada.gets_in().await, bob.gets_in().await);
+        assert!(bob.fence() < ada.fence(), "{name}");
+    }
+}
+
+/// G20: who is heavier than a lowered limit passes as well, instead of being put out.
+pub async fn g20_bypass_lets_in_the_heaviest(subject: &impl Subject) {
+    for (name, of) in Of::BOTH {
+        let bench = Bench::named(subject, name, |b| b.seal(semaphore(2))).await;
+        let inside = bench.inside(heavy(2)).await;
+        let light = bench.waits(ROOM).await;
+        let heavy = bench.waits(heavy(2)).await;
+        of.set(&bench, Switch::hold()).await;
+        bench.airlock.resize(ROOM, Some(1)).await.expect("a store that works");
+        assert_eq!(bench.inspect().await.waiting, 2);
+        of.set(&bench, Switch::bypass()).await;
+        let (light, heavy) = (light.gets_in().await, heavy.gets_in().await);
+        assert!(light.fence() < heavy.fence());
+        drop(inside);
+    }
+}
+
 /// G20, G4: a permit of a bypassed gate is no lease: nobody is a duplicate, nothing can be put out, and nothing is lost.
 pub async fn g20_a_bypassed_permit_is_never_lost(subject: &impl Subject) {
     for (name, of) in Of::BOTH {
