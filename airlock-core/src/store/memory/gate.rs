@@ -54,17 +54,30 @@ pub(super) type ToldList = SmallVec<[Told; 1]>;
 
 /// Tells everybody, also when somebody's waker panics.
 #[inline(always)]
-pub(super) fn tell_all(told: ToldList) {
-    let mut told = TellAll(told.into_iter());
+pub(super) fn tell_all(told: impl Into<TellLater>) {
+    let mut told = told.into();
     for next in told.0.by_ref() {
         next.tell();
     }
 }
 
 /// Tells the rest when it is dropped by a panic: nobody sleeps on because of somebody else's waker.
-struct TellAll(smallvec::IntoIter<[Told; 1]>);
+pub(super) struct TellLater(smallvec::IntoIter<[Told; 1]>);
 
-impl Drop for TellAll {
+impl From<ToldList> for TellLater {
+    #[inline(always)]
+    fn from(told: ToldList) -> Self {
+        TellLater(told.into_iter())
+    }
+}
+
+impl FromIterator<Told> for TellLater {
+    fn from_iter<I: IntoIterator<Item = Told>>(told: I) -> Self {
+        ToldList::from_iter(told).into()
+    }
+}
+
+impl Drop for TellLater {
     fn drop(&mut self) {
         for told in self.0.by_ref() {
             if catch_unwind(AssertUnwindSafe(|| told.tell())).is_err() {

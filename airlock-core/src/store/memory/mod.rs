@@ -25,7 +25,7 @@ use foldhash::fast::RandomState;
 use rand::Rng as _;
 use tokio::sync::Notify;
 
-use gate::{Ear, Gate, ToldList, tell_all};
+use gate::{Ear, Gate, TellLater, ToldList, tell_all};
 use shard::{Home, Shard};
 
 use super::{BoxFuture, Command, Gates, Lease, News, Store, Survey, Watch};
@@ -258,18 +258,16 @@ impl MemoryGates {
         let now = self.clock.now();
         let seed = if self.spec.pick.is_drawn() { rand::rng().next_u64() } else { 0 };
         let mut entropy = Entropy::new(seed);
-        let mut told = ToldList::new();
-        while told.len() < self.spec.step_bound as usize
-            && let Some(grant) = gate.table.promote_quickly(&self.spec, now, &mut entropy)
-        {
-            told.extend(gate.granted(grant));
-        }
-        // Whoever is next and needs more than that gets a whole step.
+        // One release mostly makes room for one; for whoever is next as well there is a whole step.
+        let told = gate.table.promote_quickly(&self.spec, now, &mut entropy).and_then(|grant| gate.granted(grant));
         let rest = gate.table.has_promotion(&self.spec);
         drop(gates);
-        tell_all(told);
         if rest {
+            let told = TellLater::from_iter(told);
             self.run(At::Home(home), &Command::new("", Verb::Tick));
+            tell_all(told);
+        } else if let Some(told) = told {
+            told.tell();
         }
     }
 
