@@ -12,7 +12,7 @@ const DRAWS: u32 = 128;
 struct Range {
     first: u64,
     count: u64,
-    /// The weight of the first, which is the highest.
+    /// No weight in it is higher, and none is lower than half of that.
     top: f64,
 }
 
@@ -54,14 +54,22 @@ impl<L: Ledger> Step<'_, L> {
         let weight = |waited: Micros| (base + per_second * (waited as f64 / 1e6)).min(max);
         let mut ranges = [Range { first: 0, count: 0, top: 0.0 }; RANGES];
         let (mut cut, mut first, mut total) = (0, 0, 0.0);
+        let mut top = weight(self.waited(0)?);
         while first < waiting && cut < RANGES {
-            let top = weight(self.waited(first)?);
-            let end = if cut + 1 == RANGES { waiting } else { self.halved_after(first, top, base, per_second) };
-            let count = end.clamp(first + 1, waiting) - first;
+            let mut end = self.halved_after(first, top, base, per_second);
+            if end == first {
+                // Nobody weighs between that and its half: go on with whoever comes next.
+                top = weight(self.waited(first)?);
+                end = self.halved_after(first, top, base, per_second).max(first + 1);
+            }
+            let end = if cut + 1 == RANGES { waiting } else { end.min(waiting) };
+            let count = end - first;
             ranges[cut] = Range { first, count, top };
             total += count as f64 * top;
-            first += count;
+            first = end;
             cut += 1;
+            // What follows has waited for less than it takes to weigh half.
+            top /= 2.0;
         }
         let ranges = &ranges[..cut];
         let mut index = ranges.last()?.first;

@@ -8,8 +8,9 @@ use crate::gate::LineOrder;
 
 /// Up to here a line is one sorted run of memory, which is faster and smaller than any tree.
 const FEW: usize = 128;
-/// Elements of a tree node: `indexset` allocates whole nodes.
-const NODE: usize = 128;
+/// Elements of a tree node. Larger ones make long lines faster, for there are fewer to search, and lines just above
+/// `FEW` larger: `indexset` allocates whole nodes.
+const NODE: usize = 512;
 
 /// The line, in order: who is at which position, and how many are before somebody.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ pub(super) enum Line {
 #[derive(Debug)]
 pub(super) struct Many {
     spots: BTreeSet<Spot>,
-    /// Who was last looked up by index, and where: it is taken out next if it is chosen, and to find it again by its
-    /// order would be a dozen cache misses in a long line. Void once the line changes.
+    /// Who was last looked up by index, and where: a draw looks twice, and takes out whom it chose. To find it again by
+    /// its order would be a dozen cache misses in a long line. Void once the line changes.
     looked_up: Cell<Option<(usize, Spot)>>,
 }
 
@@ -33,6 +34,20 @@ pub(super) struct Spot {
     slot: u32,
     order: u64,
     arrival: u64,
+}
+
+impl Many {
+    fn at(&self, index: usize) -> Option<Spot> {
+        match self.looked_up.get() {
+            Some((at, spot)) if at == index => Some(spot),
+            _ => {
+                // Where the head is needs no search.
+                let spot = *if index == 0 { self.spots.first() } else { self.spots.get_index(index) }?;
+                self.looked_up.set(Some((index, spot)));
+                Some(spot)
+            }
+        }
+    }
 }
 
 impl Spot {
@@ -149,18 +164,14 @@ impl Line {
     pub(super) fn order_at(&self, index: usize) -> Option<LineOrder> {
         match self {
             Line::Few(few) => few.get(index).map(Spot::order),
-            Line::Many(many) => many.spots.get_index(index).map(Spot::order),
+            Line::Many(many) => many.at(index).map(|spot| spot.order()),
         }
     }
 
     pub(super) fn nth(&self, index: usize) -> Option<u32> {
         match self {
             Line::Few(few) => few.get(index).map(|spot| spot.slot),
-            Line::Many(many) => {
-                let spot = *many.spots.get_index(index)?;
-                many.looked_up.set(Some((index, spot)));
-                Some(spot.slot)
-            }
+            Line::Many(many) => many.at(index).map(|spot| spot.slot),
         }
     }
 
