@@ -81,10 +81,11 @@ fn a_builder_names_the_option_that_cannot_work() {
             wrong(plain().admission(lottery), "admission");
         }
     }
-    for (base, max) in [(0.0, 10.0), (-0.0, 10.0), (10.0, 9.999), (1.0, 0.0)] {
+    for (base, max) in [(1.0, 1.1e100), (1.0, f64::MAX), (0.0, 10.0), (-0.0, 10.0), (10.0, 9.999), (1.0, 0.0)] {
         wrong(plain().admission(AgingLottery::new(base, 1.0, max)), "admission");
     }
     wrong(plain().admission(Checked), "admission.colour");
+    wrong(plain().admission(Nonsense), "admission");
     wrong(plain().store_timeout(Duration::ZERO), "store_timeout");
 }
 
@@ -103,6 +104,20 @@ impl Admission for Checked {
 
     fn check(&self) -> Result<(), ConfigError> {
         Err(ConfigError::new("admission.colour", "it is no colour at all"))
+    }
+}
+
+/// A strategy of somebody's own that checks nothing.
+#[derive(Debug)]
+struct Nonsense;
+
+impl Admission for Nonsense {
+    fn rank(&self, _: &Entrant<'_>) -> Rank {
+        Rank::arrival()
+    }
+
+    fn pick(&self) -> Pick {
+        Pick::Aging { base: 1.0, per_second: f64::NAN, max: 2.0 }
     }
 }
 
@@ -151,7 +166,7 @@ fn rates_up_to_the_edge_can_be() {
     for every in [MICROSECOND, YEAR] {
         plain().seal(Seal::cooldown(every)).build().unwrap();
     }
-    let plain_lottery = [AgingLottery::new(1.0, 0.0, 1.0), AgingLottery::new(f64::MIN_POSITIVE, 1e9, 1e12)];
+    let plain_lottery = [AgingLottery::new(1.0, 0.0, 1.0), AgingLottery::new(f64::MIN_POSITIVE, f64::MAX, 1e100)];
     for lottery in plain_lottery {
         plain().admission(lottery).build().unwrap();
     }

@@ -1,6 +1,5 @@
 use super::{Admission, Pick, Rank};
 use crate::Entrant;
-use crate::error::ConfigError;
 
 /// Any of those who wait, the likelier the longer it has waited: its chance is in proportion to
 /// `min(max, base + per_second × seconds waited)`.
@@ -19,7 +18,7 @@ pub struct AgingLottery {
 }
 
 impl AgingLottery {
-    /// Finite; `base` above 0, `per_second` at least 0, `max` at least `base`.
+    /// Finite; `base` above 0, `per_second` at least 0, `max` at least `base` and at most 1e100.
     pub fn new(base: f64, per_second: f64, max: f64) -> Self {
         AgingLottery { base, per_second, max }
     }
@@ -32,18 +31,5 @@ impl Admission for AgingLottery {
 
     fn pick(&self) -> Pick {
         Pick::Aging { base: self.base, per_second: self.per_second, max: self.max }
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        let AgingLottery { base, per_second, max } = *self;
-        let finite = base.is_finite() && per_second.is_finite() && max.is_finite();
-        if finite && base > 0.0 && per_second >= 0.0 && max >= base {
-            return Ok(());
-        }
-        let problem = format!(
-            "base {base}, per_second {per_second} and max {max} must be finite, with base above 0, per_second at least \
-             0 and max at least base"
-        );
-        Err(ConfigError::new("admission", problem))
     }
 }

@@ -105,6 +105,8 @@ impl Builder {
             ConfigError::new("seal", "there is none; say how many may be inside, for example `Seal::semaphore(10)`")
         })?;
         self.admission.check()?;
+        let pick = self.admission.pick();
+        pick.check().map_err(|problem| ConfigError::new("admission", problem))?;
         if self.store_timeout.is_zero() {
             return Err(ConfigError::new("store_timeout", "it is zero: no store could answer in time"));
         }
@@ -119,7 +121,7 @@ impl Builder {
             leased: seal.is_leased(),
             ttl: seal.checked_ttl()?,
             max_hold: seal.checked_max_hold()?,
-            pick: self.admission.pick(),
+            pick,
             line: self.line.checked()?,
             on_reentry: self.on_reentry,
             step_bound: STEP_BOUND,

@@ -94,7 +94,22 @@ pub enum Pick {
     },
 }
 
+/// The highest weight in a lottery: those of all that wait are added up, which must stay finite.
+const MAX_WEIGHT: f64 = 1e100;
+
 impl Pick {
+    /// Whether its parameters make sense, whichever strategy it comes from; else what is wrong.
+    pub(crate) fn check(self) -> Result<(), String> {
+        let Pick::Aging { base, per_second, max } = self else { return Ok(()) };
+        if base > 0.0 && per_second.is_finite() && per_second >= 0.0 && (base..=MAX_WEIGHT).contains(&max) {
+            return Ok(());
+        }
+        Err(format!(
+            "base {base}, per_second {per_second} and max {max} must be finite, with base above 0, per_second at least 0 \
+             and max at least base and at most {MAX_WEIGHT:e}"
+        ))
+    }
+
     /// Whether chance decides.
     pub fn is_drawn(self) -> bool {
         matches!(self, Pick::Uniform { .. } | Pick::Aging { .. })
