@@ -1,6 +1,7 @@
 //! What can go wrong, each thing a value of its own: busy is no error, and an error is not busy (G23).
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::gate::{Denial, Ending};
@@ -84,38 +85,72 @@ impl From<LeaseLost> for Error {
 }
 
 /// A decision not to let somebody in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
     /// Why.
     pub reason: Reason,
     /// In milliseconds, 0 where it is not known: small, because every result is as large as its error.
     retry_after: u32,
+    /// Boxed for the same reason.
+    closing: Option<Box<Closing>>,
+}
+
+/// What is known about why it is closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Closing {
+    because: Option<Arc<str>>,
+    reopens_in: Option<Duration>,
 }
 
 impl Refusal {
     pub(crate) fn new(reason: Reason) -> Self {
-        Refusal { reason, retry_after: 0 }
+        Refusal { reason, retry_after: 0, closing: None }
     }
 
     /// Rounded up to milliseconds.
     pub(crate) fn after(mut self, retry_after: Duration) -> Self {
-        let millis = retry_after.as_micros().div_ceil(1000);
-        self.retry_after = u32::try_from(millis).unwrap_or(u32::MAX);
+        self.retry_after = u32::try_from(whole_millis(retry_after).as_millis()).unwrap_or(u32::MAX);
         self
+    }
+
+    /// By the operator's switch. Rounded up to milliseconds.
+    pub(crate) fn closed(because: Option<Arc<str>>, reopens_in: Option<Duration>) -> Self {
+        let known = because.is_some() || reopens_in.is_some();
+        let closing = Closing { because, reopens_in: reopens_in.map(whole_millis) };
+        Refusal { closing: known.then(|| Box::new(closing)), ..Refusal::new(Reason::Closed) }
     }
 
     /// When asking again makes sense, where that is known.
     pub fn retry_after(&self) -> Option<Duration> {
-        (self.retry_after > 0).then(|| Duration::from_millis(self.retry_after.into()))
+        let known = (self.retry_after > 0).then(|| Duration::from_millis(self.retry_after.into()));
+        known.or_else(|| self.reopens_in())
     }
+
+    /// When it opens again, where it is [closed](Reason::Closed) and that is known.
+    pub fn reopens_in(&self) -> Option<Duration> {
+        self.closing.as_ref()?.reopens_in
+    }
+
+    /// What the operator [has to say](crate::Switch::because) about its being [closed](Reason::Closed).
+    pub fn because(&self) -> Option<&str> {
+        self.closing.as_ref()?.because.as_deref()
+    }
+}
+
+/// Rounded up.
+fn whole_millis(span: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(span.as_micros().div_ceil(1000)).unwrap_or(u64::MAX))
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.reason.fmt(f)?;
-        match self.retry_after() {
-            Some(after) => write!(f, "; try again in {after:?}"),
+        if let Some(after) = self.retry_after() {
+            write!(f, "; try again in {after:?}")?;
+        }
+        match self.because() {
+            Some(because) => write!(f, ": {because}"),
             None => Ok(()),
         }
     }
@@ -199,7 +234,7 @@ impl From<Ending> for Reason {
             Ending::Superseded => Reason::Superseded,
             Ending::TooHeavy => Reason::TooHeavy,
             Ending::Closed => Reason::ShuttingDown,
-            Ending::Released | Ending::Left | Ending::Lapsed | Ending::Spent => Reason::Spent,
+            Ending::Released | Ending::Admitted | Ending::Left | Ending::Lapsed | Ending::Spent => Reason::Spent,
         }
     }
 }

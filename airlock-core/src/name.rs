@@ -17,6 +17,8 @@ pub enum What {
     Identity,
     /// The group it belongs to.
     Group,
+    /// Why something is switched.
+    Reason,
 }
 
 impl fmt::Display for What {
@@ -26,6 +28,7 @@ impl fmt::Display for What {
             What::Resource => "resource",
             What::Identity => "identity",
             What::Group => "group",
+            What::Reason => "reason",
         })
     }
 }

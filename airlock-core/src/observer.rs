@@ -93,7 +93,7 @@ impl EventKind {
             EventKind::Ended(Ending::Evicted) => "evicted",
             EventKind::Ended(Ending::Superseded) => "superseded",
             EventKind::Ended(Ending::TooHeavy) => "too-heavy",
-            EventKind::Ended(Ending::Spent) => "spent",
+            EventKind::Ended(Ending::Spent | Ending::Admitted) => "spent",
             EventKind::Ended(Ending::Closed) => "closed",
             EventKind::Resized(_) => "resized",
         }

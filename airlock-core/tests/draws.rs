@@ -8,7 +8,9 @@ use std::time::Duration;
 use airlock_core::Secret;
 use airlock_core::admission::{Admission, AgingLottery, Lottery};
 use airlock_core::gate::table::Floor;
-use airlock_core::gate::{self, Answer, Change, Effects, Enter, Key, Ledger, LineSpec, Micros, NEVER, OnMissed};
+use airlock_core::gate::{
+    self, Answer, Change, Conditions, Effects, Enter, Key, Ledger, LineSpec, Micros, NEVER, OnMissed,
+};
 use airlock_core::gate::{OnReentry, Outcome, Pick, Record, Spec, State, Stay, Table, Verb};
 
 const DRAWS: u64 = 120_000;
@@ -84,7 +86,8 @@ impl Pool {
     fn step(&mut self, verb: &Verb<'_>) -> (Answer, Effects<u32>) {
         let mut effects = Effects::new(Record::Names);
         let entropy = self.random.bits();
-        let answer = gate::step(&mut self.table, &self.spec, verb, self.now, entropy, &mut effects);
+        let answer =
+            gate::step(&mut self.table, &self.spec, &Conditions::default(), verb, self.now, entropy, &mut effects);
         assert!(!answer.more);
         (answer, effects)
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use airlock_axum::admission::{Admission, AgingLottery, FairShare, Fifo, Lottery, Opportunistic, Pick, Priority, Rank};
 use airlock_axum::gate::table::Floor;
 use airlock_axum::gate::{
-    self, Change, Effects, Enter, Key, LineSpec, NEVER, OnMissed, OnReentry, Outcome, Record, Spec, Stay, Table, Verb,
+    self, Change, Conditions, Effects, Enter, Key, LineSpec, NEVER, OnMissed, OnReentry, Outcome, Record, Spec, Stay,
+    Table, Verb,
 };
 use airlock_axum::{Airlock, Entrant, Local, Seal};
 use airlock_tests::paired::{self, Comparison, time};
@@ -109,7 +110,7 @@ impl Gate {
     fn step(&mut self, verb: &Verb<'_>, effects: &mut Effects<u32>) -> Outcome {
         // As good as any for a benchmark.
         let entropy = self.now.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        gate::step(&mut self.table, &self.spec, verb, self.now, entropy, effects).outcome
+        gate::step(&mut self.table, &self.spec, &Conditions::default(), verb, self.now, entropy, effects).outcome
     }
 }
 

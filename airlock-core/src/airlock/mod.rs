@@ -17,7 +17,9 @@ pub use standing::{Entered, Offer, Place, Standing, Ticket};
 use crate::admission::Admission;
 use crate::entrant::Entrant;
 use crate::error::{Error, InvalidEntrant, LeaseLost, Reason, Refusal, StoreError};
-use crate::gate::{Answer, Ending, Enter, Inspection, Key, Micros, NEVER, Outcome, Page, Spec, Stay, Verb, Whom};
+use crate::gate::{
+    Answer, Denial, Ending, Enter, Inspection, Key, Micros, NEVER, Outcome, Page, Spec, Stay, Verb, Whom,
+};
 use crate::observer::Observers;
 use crate::permit::Permit;
 use crate::seal::micros;
@@ -275,21 +277,23 @@ impl Airlock {
     ///
     /// # Errors
     ///
-    /// Unavailable, or invalid when the time to reopen is out of bounds.
+    /// Unavailable, or invalid when the time to reopen, or the reason, is out of bounds.
     pub async fn switch(&self, switch: Switch) -> Result<(), Error> {
-        let reopen_in = switch.checked_reopen_in()?;
-        Ok(self.within_timeout(self.0.gates.switch(switch.state, reopen_in)).await?)
+        let reopen_in = switch.check()?;
+        let because = switch.because.as_deref();
+        Ok(self.within_timeout(self.0.gates.switch(switch.state, reopen_in, because)).await?)
     }
 
     /// Sets the switch of one resource, which wins over the airlock's, or with `None` leaves it to the airlock's.
     ///
     /// # Errors
     ///
-    /// Unavailable, or invalid when the resource is no valid name or the time to reopen is out of bounds.
+    /// Unavailable, or invalid when the resource is no valid name or the switch is out of bounds.
     pub async fn switch_resource(&self, resource: &str, switch: Option<Switch>) -> Result<(), Error> {
-        let reopen_in = switch.map_or(Ok(None), |switch| switch.checked_reopen_in())?;
-        let state = switch.map(|switch| switch.state);
-        self.operate(resource, Verb::Switch { state, reopen_in }).await.map(|_| ())
+        let reopen_in = switch.as_ref().map_or(Ok(None), Switch::check)?;
+        let state = switch.as_ref().map(|switch| switch.state);
+        let because = switch.as_ref().and_then(|switch| switch.because.as_deref());
+        self.operate(resource, Verb::Switch { state, reopen_in, because }).await.map(|_| ())
     }
 
     /// Says how what is guarded feels, from 0 to 1. Below the [threshold](Builder::health) nobody is let in until it says
@@ -405,8 +409,11 @@ impl Airlock {
     /// What an outcome that let nobody in is to its caller.
     fn refusal(&self, outcome: Outcome) -> Error {
         let refusal = match outcome {
-            Outcome::Refused { reason, retry_after: None } => Refusal::new(reason.into()),
-            Outcome::Refused { reason, retry_after: Some(after) } => {
+            Outcome::Refused { reason: Denial::Closed, retry_after, because } => {
+                Refusal::closed(because, retry_after.map(Duration::from_micros))
+            }
+            Outcome::Refused { reason, retry_after: None, .. } => Refusal::new(reason.into()),
+            Outcome::Refused { reason, retry_after: Some(after), .. } => {
                 Refusal::new(reason.into()).after(Duration::from_micros(after))
             }
             Outcome::Over(ending) => Refusal::new(ending.into()),

@@ -87,7 +87,7 @@ pub enum Standing {
         /// When the lease ends unless renewed, on the store's clock; none while a permit guards it.
         until: Option<SystemTime>,
     },
-    /// It was given up.
+    /// It is over: given up, or let in by a rate, which leaves nothing to be inside with.
     Over(Ending),
     /// Nothing is known of it: it was never used, or is over and forgotten.
     Unknown,
@@ -98,6 +98,7 @@ impl Standing {
         match answer.outcome {
             Outcome::Queued(place) => Standing::Waiting(Place::new(&place)),
             Outcome::Offered { nonce, claim_by, .. } => Standing::Offered(Offer { nonce, claim_by: time_of(claim_by) }),
+            Outcome::Admitted(grant) if !grant.leased => Standing::Over(Ending::Admitted),
             Outcome::Admitted(grant) => {
                 Standing::Inside { fence: grant.fence, until: (grant.until < NEVER).then(|| time_of(grant.until)) }
             }

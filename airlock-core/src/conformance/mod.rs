@@ -289,6 +289,8 @@ macro_rules! conformance_suite {
                 g17_what_was_given_is_never_given_back
                 g17_a_rates_permit_holds_nothing
                 g17_a_rate_knows_no_duplicates
+                g03_a_lost_reply_costs_no_cell
+                g11_a_claim_on_a_rate_is_the_same_twice
                 g17_a_cooldown_counts_from_the_admission
                 g17_who_waits_for_a_rate_gets_in_by_itself
                 g17_who_is_away_claims
@@ -320,6 +322,8 @@ macro_rules! conformance_suite {
                 g19_it_is_unwell_below_the_threshold
                 g19_a_report_that_is_too_old_does_not_count
                 g19_unwell_and_switched_let_nobody_in
+                g20_who_is_refused_hears_why
+                g20_a_hold_is_told_to_who_only_tries
                 g02_nothing_is_left_of_a_switch
                 g22_what_is_no_switch_is_refused
             ;

@@ -6,7 +6,7 @@ use super::bench::{
     Bench, LONG, MICRO, ROOM, SECOND, admitted, enter, give_up, heavy, person, refused, secs, semaphore,
 };
 use super::{SHORT, Subject};
-use crate::gate::{OnReentry, Stay, SwitchState, Verb};
+use crate::gate::{Ending, Key, OnReentry, Outcome, Stay, SwitchState, Verb};
 use crate::token::Secret;
 use crate::{Entrant, Error, Line, Rate, Reason, Seal, Standing, Switch, Whom};
 
@@ -103,7 +103,7 @@ pub async fn g17_all_parts_or_none(subject: &impl Subject) {
     // Full: the rate has two left, and keeps them.
     for _ in 0..10 {
         let refusal = bench.airlock.try_enter(ROOM).await.expect_err("two are inside");
-        let refusal = refusal.refusal().copied().expect("a refusal");
+        let refusal = refusal.refusal().cloned().expect("a refusal");
         assert_eq!((refusal.reason, refusal.retry_after()), (Reason::Full, None));
     }
     first.release().await.expect("a lease");
@@ -197,6 +197,48 @@ pub async fn g17_a_rate_knows_no_duplicates(subject: &impl Subject) {
     }
 }
 
+/// G3, G17: who asks again with the same token, because the reply was lost, is told the same and uses up nothing more.
+pub async fn g03_a_lost_reply_costs_no_cell(subject: &impl Subject) {
+    let bench = Bench::new(subject, Seal::rate(slow())).await;
+    let token = Secret::random();
+    let first = admitted(&bench.apply(enter(token, Some("ada"), Stay::No)).await);
+    for stay in [Stay::No, Stay::Away] {
+        let again = admitted(&bench.apply(enter(token, Some("ada"), stay)).await);
+        assert_eq!((again.fence, again.leased), (first.fence, false));
+    }
+    let poll = Verb::Poll { key: Key::Token(token) };
+    assert_eq!(admitted(&bench.apply(poll).await).fence, first.fence);
+    // Nobody is inside: the same person may come again, at the price of a cell.
+    let other = admitted(&bench.apply(enter(Secret::random(), Some("ada"), Stay::No)).await);
+    assert!(other.fence > first.fence);
+    for _ in 0..2 {
+        bench.passes(ROOM).await;
+    }
+    assert_eq!(limited(&bench, ROOM).await, Some(secs(2)));
+    // The answer is the same although a newcomer would be refused by now.
+    assert_eq!(admitted(&bench.apply(enter(token, Some("ada"), Stay::No)).await).fence, first.fence);
+    let released = bench.apply(give_up(token, false)).await.outcome;
+    assert!(matches!(released, Outcome::NotHeld), "there is nothing to release: {released:?}");
+    subject.advance(secs(60)).await;
+    bench.until_nothing_is_left().await;
+}
+
+/// G11, G17: a claim is the same twice where only a rate lets in, and costs one cell.
+pub async fn g11_a_claim_on_a_rate_is_the_same_twice(subject: &impl Subject) {
+    let bench = Bench::new(subject, Seal::rate(slow())).await;
+    bench.passes(heavy(4)).await;
+    let ticket = bench.queued(person("ada")).await;
+    subject.advance(secs(2)).await;
+    let offer = bench.offered(&ticket).await;
+    let first = bench.airlock.claim(&ticket.token, offer.nonce).await.expect("an offer");
+    let again = bench.airlock.claim(&ticket.token, offer.nonce).await.expect("the same answer");
+    assert_eq!(first.fence(), again.fence());
+    assert_eq!(refused(bench.airlock.claim(&ticket.token, offer.nonce ^ 1).await), Reason::Missed);
+    assert_eq!(bench.airlock.poll(&ticket.token).await.expect("a store"), Standing::Over(Ending::Admitted));
+    drop((first, again));
+    assert_eq!(limited(&bench, ROOM).await, Some(secs(2)));
+}
+
 /// G17: at most one in that time, counted from its admission, for each resource.
 pub async fn g17_a_cooldown_counts_from_the_admission(subject: &impl Subject) {
     let bench = Bench::new(subject, Seal::cooldown(secs(60))).await;
@@ -244,7 +286,7 @@ pub async fn g17_who_is_away_claims(subject: &impl Subject) {
     let offer = bench.offered(&first).await;
     assert_eq!(bench.still_waiting(&second).await, 1);
     let permit = bench.airlock.claim(&first.token, offer.nonce).await.expect("an offer");
-    assert_eq!(bench.airlock.poll(&first.token).await.expect("a store that works"), Standing::Unknown);
+    assert_eq!(bench.airlock.poll(&first.token).await.expect("a store that works"), Standing::Over(Ending::Admitted));
     permit.release().await.expect("nothing to release");
     assert_eq!(bench.still_waiting(&second).await, 1, "the next in ten seconds");
     subject.advance(secs(10)).await;
@@ -265,9 +307,9 @@ pub async fn g17_answers_say_when_the_rate_lets_go(subject: &impl Subject) {
     assert_eq!(answer.next_at, Some(now + 30_000_000), "the room is full: only presence ends by itself");
     let answer = bench.apply(give_up(session, false)).await;
     assert_eq!(answer.next_at, Some(now + 1_000_000), "the rate alone is in the way");
-    let hold = Verb::Switch { state: Some(SwitchState::Hold), reopen_in: None };
+    let hold = Verb::Switch { state: Some(SwitchState::Hold), reopen_in: None, because: None };
     assert_eq!(bench.apply(hold).await.next_at, Some(now + 30_000_000), "the operator is in the way as well");
-    let open = Verb::Switch { state: None, reopen_in: None };
+    let open = Verb::Switch { state: None, reopen_in: None, because: None };
     assert_eq!(bench.apply(open).await.next_at, Some(now + 1_000_000), "the rate alone again");
     let answer = bench.apply(give_up(waiter, false)).await;
     assert!(answer.next_at.is_none_or(|at| at == now + 1_000_000), "{answer:?}");
@@ -300,6 +342,8 @@ pub async fn g02_a_rate_is_forgotten_when_it_has_recovered(subject: &impl Subjec
         subject.advance(secs(2) - MICRO).await;
         limited(&bench, ROOM).await;
         subject.advance(secs(6) + MICRO).await;
+        // What was let in by a token is remembered a little longer.
+        subject.advance(secs(60)).await;
         bench.until_nothing_is_left().await;
     }
 }

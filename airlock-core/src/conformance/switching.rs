@@ -6,7 +6,7 @@ use super::bench::{Bench, LONG, MICRO, ROOM, SECOND, heavy, invalid, lock, perso
 use super::{SHORT, Subject};
 use crate::admission::FairShare;
 use crate::gate::OnMissed;
-use crate::{Entrant, Error, Line, Reason, Seal, Switch, Whom};
+use crate::{Entrant, Error, Line, Rate, Reason, Seal, Switch, Whom};
 
 /// Whose switch a rule is about.
 #[derive(Clone, Copy, Debug)]
@@ -541,6 +541,64 @@ pub async fn g19_unwell_and_switched_let_nobody_in(subject: &impl Subject) {
     }
 }
 
+/// G20: who is refused hears why, by the switch in force and by no other.
+pub async fn g20_who_is_refused_hears_why(subject: &impl Subject) {
+    let bench = Bench::new(subject, lock()).await;
+    let why = async || {
+        let error = bench.airlock.try_enter(ROOM).await.expect_err("closed");
+        let refusal = error.refusal().expect("a refusal");
+        assert_eq!(refusal.reason, Reason::Closed);
+        assert_eq!(refusal.retry_after(), refusal.reopens_in());
+        (refusal.because().map(str::to_owned), refusal.reopens_in())
+    };
+    let said = |why: &str| Some(why.to_owned());
+    let year = secs(365 * 24 * 60 * 60);
+
+    set(&bench, Switch::closed()).await;
+    assert_eq!(why().await, (None, None));
+    set(&bench, Switch::drain().because("sold out").reopen_in(year)).await;
+    assert_eq!(why().await, (said("sold out"), Some(year)));
+    // The resource's own wins, whether or not it has something to say.
+    set_at(&bench, ROOM, Some(Switch::closed().because("broken"))).await;
+    assert_eq!(why().await, (said("broken"), None));
+    set_at(&bench, ROOM, Some(Switch::closed().reopen_in(secs(5)))).await;
+    assert_eq!(why().await, (None, Some(secs(5))));
+    subject.advance(secs(5)).await;
+    assert_eq!(why().await, (said("sold out"), Some(year - secs(5))));
+    set(&bench, Switch::open().because("done")).await;
+
+    // There is no room, which has nothing to do with it.
+    let inside = bench.inside(ROOM).await;
+    let error = bench.airlock.try_enter(ROOM).await.expect_err("somebody is inside");
+    let refusal = error.refusal().expect("a refusal");
+    assert_eq!((refusal.reason, refusal.because(), refusal.reopens_in()), (Reason::Full, None, None));
+    drop(inside);
+    bench.until_nothing_is_left().await;
+}
+
+/// G20: who only tries at a gate on hold hears how long it lasts, if that is known: the rate alone may be sooner.
+pub async fn g20_a_hold_is_told_to_who_only_tries(subject: &impl Subject) {
+    let rate = Rate::per_minute(30).burst(1);
+    let bench = Bench::new(subject, semaphore(1).with_rate(rate)).await;
+    let told = async || match bench.airlock.try_enter(ROOM).await {
+        Err(Error::Refused(refusal)) => (refusal.reason, refusal.retry_after()),
+        other => panic!("should be refused, not {other:?}"),
+    };
+    set(&bench, Switch::hold()).await;
+    assert_eq!(told().await, (Reason::Full, None));
+    set(&bench, Switch::hold().reopen_in(secs(9))).await;
+    assert_eq!(told().await, (Reason::Full, Some(secs(9))));
+    set(&bench, Switch::open()).await;
+    bench.inside(ROOM).await.release().await.expect("a lease");
+    assert_eq!(told().await, (Reason::Limited, Some(secs(2))));
+    set(&bench, Switch::hold().reopen_in(secs(1))).await;
+    assert_eq!(told().await, (Reason::Limited, Some(secs(2))), "the rate takes longer");
+    set(&bench, Switch::hold().reopen_in(secs(9))).await;
+    assert_eq!(told().await, (Reason::Limited, Some(secs(9))), "the hold takes longer");
+    set(&bench, Switch::hold()).await;
+    assert_eq!(told().await, (Reason::Limited, None));
+}
+
 /// G2: nothing is left of a switch that is cleared or over, nor of those it let in or turned away.
 pub async fn g02_nothing_is_left_of_a_switch(subject: &impl Subject) {
     let bench = Bench::new(subject, lock()).await;
@@ -548,19 +606,19 @@ pub async fn g02_nothing_is_left_of_a_switch(subject: &impl Subject) {
     set_at(&bench, ROOM, None).await;
     assert_eq!(kept().await, 0, "there was none");
     for switch in [Switch::open(), Switch::closed(), Switch::hold(), Switch::drain(), Switch::bypass()] {
-        set(&bench, switch).await;
+        set(&bench, switch.clone()).await;
         drop(bench.airlock.try_enter(ROOM).await);
         bench.until_nothing_is_left().await;
         set(&bench, Switch::open()).await;
 
-        set_at(&bench, ROOM, Some(switch)).await;
+        set_at(&bench, ROOM, Some(switch.clone())).await;
         drop(bench.airlock.try_enter(ROOM).await);
         bench.until_empty().await;
         assert_eq!(kept().await, 1, "it stays until it is cleared: {switch:?}");
         set_at(&bench, ROOM, None).await;
         bench.until_nothing_is_left().await;
 
-        set_at(&bench, ROOM, Some(switch.reopen_in(secs(5)))).await;
+        set_at(&bench, ROOM, Some(switch.clone().reopen_in(secs(5)))).await;
         subject.advance(secs(5) - MICRO).await;
         assert_eq!(kept().await, 1, "not over yet: {switch:?}");
         subject.advance(MICRO).await;
@@ -577,7 +635,12 @@ pub async fn g22_what_is_no_switch_is_refused(subject: &impl Subject) {
     let bench = Bench::new(subject, lock()).await;
     for never in [Duration::ZERO, Duration::from_nanos(1), secs(365 * 24 * 60 * 60 + 1), Duration::MAX] {
         let switch = Switch::closed().reopen_in(never);
-        invalid(bench.airlock.switch(switch).await);
+        invalid(bench.airlock.switch(switch.clone()).await);
+        invalid(bench.airlock.switch_resource(ROOM, Some(switch)).await);
+    }
+    for why in [String::new(), "line\nbreak".to_owned(), "x".repeat(513)] {
+        let switch = Switch::closed().because(why);
+        invalid(bench.airlock.switch(switch.clone()).await);
         invalid(bench.airlock.switch_resource(ROOM, Some(switch)).await);
     }
     for wrong in ["", "line\nbreak"] {

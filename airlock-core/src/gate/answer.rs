@@ -39,6 +39,8 @@ pub enum Outcome {
         reason: Denial,
         /// How soon asking again makes sense, where that is known.
         retry_after: Option<Micros>,
+        /// What the operator has to say about it.
+        because: Option<Arc<str>>,
     },
     /// The token was used, and this is how it ended.
     Over(Ending),
@@ -142,6 +144,8 @@ pub enum Ending {
     /// Its holder gave it back.
     #[default]
     Released,
+    /// It was let in by a rate alone, and holds nothing. Only its token is remembered, for asking again.
+    Admitted,
     /// It left the line, or declined its offer.
     Left,
     /// Its lease was not renewed in time, or reached the longest hold.

@@ -63,6 +63,8 @@ pub enum Verb<'a> {
         state: Option<SwitchState>,
         /// When it is open again, from now.
         reopen_in: Option<Micros>,
+        /// What to tell those who are refused.
+        because: Option<&'a str>,
     },
     /// An operator's: put somebody out.
     Evict {

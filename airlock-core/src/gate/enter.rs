@@ -54,7 +54,7 @@ impl<L: Ledger> Step<'_, L> {
     /// The same token again: the reply was lost, and the answer is the same (G3).
     fn enter_again(&mut self, id: L::Id, ticket: Ticket, enter: &Enter<'_>) -> Outcome {
         match ticket.state {
-            State::Spent => Outcome::Over(ticket.ending),
+            State::Spent => self.over(id, &ticket),
             State::Holding => Outcome::Admitted(self.grant_of(id, &ticket)),
             State::Offered => self.take_offer(id, ticket),
             State::Waiting => self.wait_or_pass(id, ticket, enter),
@@ -118,8 +118,9 @@ impl<L: Ledger> Step<'_, L> {
     pub(super) fn admit(&mut self, enter: &Enter<'_>, group: Option<GroupId>, leased: bool) -> Grant {
         let arrival = self.next_arrival();
         let fence = self.next_fence();
-        let shared = self.spec.on_reentry == OnReentry::Share && enter.identity.is_some();
-        let deadline = self.lease_deadline(shared);
+        let shared = self.shares() && enter.identity.is_some();
+        // What is no lease has no end to look at.
+        let deadline = if leased { self.lease_deadline(shared) } else { NEVER };
         let ticket = Ticket {
             state: State::Holding,
             attend: self.holder_attend(shared),
@@ -148,13 +149,16 @@ impl<L: Ledger> Step<'_, L> {
 
     /// Why a newcomer of that weight is not let in: by the rate, if that alone is in its way.
     fn no_room(&self, weight: u32) -> Outcome {
-        let conforms_at = self.conforms_at(weight);
-        if !self.has_room(weight) || conforms_at <= self.now {
+        let (conforms_at, held_up_until) = (self.conforms_at(weight), self.held_up_until());
+        if !self.has_room(weight) || conforms_at.max(held_up_until) <= self.now {
             return refused(Denial::Full);
         }
+        let limited = conforms_at > self.now;
+        let reason = if limited { Denial::Limited } else { Denial::Full };
         // Behind others it takes longer than that, and nobody knows how long.
-        let alone = self.ledger.meta().waiting == 0;
-        Outcome::Refused { reason: Denial::Limited, retry_after: alone.then(|| conforms_at - self.now) }
+        let free_at = conforms_at.max(held_up_until);
+        let known = self.ledger.meta().waiting == 0 && free_at < NEVER;
+        Outcome::Refused { reason, retry_after: known.then(|| free_at - self.now), because: None }
     }
 
     pub(super) fn insert(&mut self, ticket: Ticket, enter: &Enter<'_>) -> L::Id {
@@ -185,15 +189,15 @@ impl<L: Ledger> Step<'_, L> {
 
     /// Whether a lease belongs to its identity rather than to one handle (G4).
     pub(super) fn is_shared(&self, id: L::Id) -> bool {
-        self.spec.on_reentry == OnReentry::Share && self.ledger.identity(id).is_some()
+        self.shares() && self.ledger.identity(id).is_some()
+    }
+
+    fn shares(&self) -> bool {
+        self.spec.leased && self.spec.on_reentry == OnReentry::Share
     }
 
     /// When a lease that starts now ends by itself.
     pub(super) fn lease_deadline(&self, shared: bool) -> Micros {
-        if !self.spec.leased {
-            // There is none to end, and nothing to look at then.
-            return NEVER;
-        }
         let longest = self.now.saturating_add(self.spec.max_hold).min(NEVER);
         if self.spec.guarded && !shared {
             return longest;
@@ -231,6 +235,6 @@ impl<L: Ledger> Step<'_, L> {
     }
 }
 
-fn refused(reason: Denial) -> Outcome {
-    Outcome::Refused { reason, retry_after: None }
+pub(super) fn refused(reason: Denial) -> Outcome {
+    Outcome::Refused { reason, retry_after: None, because: None }
 }

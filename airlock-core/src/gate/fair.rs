@@ -126,7 +126,7 @@ impl<L: Ledger> Step<'_, L> {
 
     /// Changes a group's record, and where it stands among the others. Called once the line itself is up to date.
     pub(super) fn regroup(&mut self, id: GroupId, change: impl FnOnce(&mut Group, &mut Meta)) {
-        let mut meta = *self.ledger.meta();
+        let mut meta = self.ledger.meta().clone();
         let mut group = self.ledger.read_group(id);
         if group.period != meta.period {
             (group.period, group.start, group.finish) = (meta.period, 0.0, 0.0);

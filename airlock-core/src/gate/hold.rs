@@ -1,4 +1,4 @@
-use super::{Attend, Ending, Key, Ledger, Micros, NEVER, Outcome, RETRY_HORIZON, State, Step, Ticket};
+use super::{Attend, Ending, Grant, Key, Ledger, Micros, NEVER, Outcome, RETRY_HORIZON, State, Step, Ticket};
 use crate::token::Secret;
 
 impl<L: Ledger> Step<'_, L> {
@@ -8,9 +8,22 @@ impl<L: Ledger> Step<'_, L> {
             Some((id, ticket)) if nonce != 0 && ticket.nonce == nonce => match ticket.state {
                 State::Offered => self.take_offer(id, ticket),
                 State::Holding => Outcome::Admitted(self.grant_of(id, &ticket)),
+                State::Spent if ticket.ending == Ending::Admitted => self.over(id, &ticket),
                 State::Waiting | State::Spent => Outcome::Missed,
             },
             _ => Outcome::Missed,
+        }
+    }
+
+    /// What a remembered token means to whoever asks with it again.
+    pub(super) fn over(&self, id: L::Id, ticket: &Ticket) -> Outcome {
+        match ticket.ending {
+            Ending::Admitted => {
+                let grant = self.grant_of(id, ticket);
+                let floor = grant.floor.min(ticket.fence);
+                Outcome::Admitted(Grant { floor, until: NEVER, leased: false, ..grant })
+            }
+            ending => Outcome::Over(ending),
         }
     }
 

@@ -26,6 +26,8 @@ pub trait Ledger {
     fn find_fence(&self, fence: u64) -> Option<Self::Id>;
     /// A ticket's record.
     fn read(&self, id: Self::Id) -> Ticket;
+    /// Whether a ticket has a token.
+    fn has_token(&self, id: Self::Id) -> bool;
     /// A ticket's identity.
     fn identity(&self, id: Self::Id) -> Option<Arc<str>>;
     /// A handle with which a guard of this process finds the ticket again at no cost, if there is such a thing.

@@ -1,3 +1,4 @@
+use super::enter::refused;
 use super::{Attend, Change, Denial, Ending, Enter, GroupId, Key, Ledger, LineOrder, Meta, Micros, NEVER};
 use super::{Outcome, Pick, Place, Spec, State, Step, Ticket};
 use crate::token::Local;
@@ -8,12 +9,12 @@ impl<L: Ledger> Step<'_, L> {
         let line = self.spec.line;
         let meta = self.ledger.meta();
         if meta.waiting + meta.offered >= line.capacity {
-            return Outcome::Refused { reason: Denial::LineFull, retry_after: None };
+            return refused(Denial::LineFull);
         }
         // Who has no group of its own is not counted, whoever it shares a turn with.
         let counted = line.counts_groups() && enter.group.is_some();
         if group.is_some_and(|id| counted && self.ledger.read_group(id).in_line >= line.group_capacity) {
-            return Outcome::Refused { reason: Denial::GroupLineFull, retry_after: None };
+            return refused(Denial::GroupLineFull);
         }
         let deadline = self.presence(attend);
         let ticket = Ticket {
@@ -61,7 +62,7 @@ impl<L: Ledger> Step<'_, L> {
                 Outcome::Offered { nonce: ticket.nonce, fence: ticket.fence, claim_by: ticket.deadline }
             }
             State::Holding => Outcome::Admitted(self.grant_of(id, &ticket)),
-            State::Spent => Outcome::Over(ticket.ending),
+            State::Spent => self.over(id, &ticket),
         }
     }
 

@@ -1,7 +1,7 @@
-use super::{Conditions, Micros, NEVER, Setting};
+use super::{Micros, NEVER, Setting};
 
-/// What a gate knows about itself, apart from its tickets. Fixed in size.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What a gate knows about itself, apart from its tickets.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Meta {
     /// The last arrival given out.
     pub arrival: u64,
@@ -15,8 +15,6 @@ pub struct Meta {
     pub offered: u64,
     /// The resource's own switch, which wins over the airlock's.
     pub switch: Option<Setting>,
-    /// What holds for the whole airlock; an input, like the time.
-    pub conditions: Conditions,
     /// When the rate is as if nobody had ever come: the theoretical arrival time of the generic cell rate algorithm
     /// (ITU-T I.371). 0 once it is past.
     pub replenished_at: Micros,
@@ -49,7 +47,6 @@ impl Default for Meta {
             waiting: 0,
             offered: 0,
             switch: None,
-            conditions: Conditions::default(),
             replenished_at: 0,
             drawn: 0,
             override_limit: None,

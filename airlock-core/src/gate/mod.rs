@@ -75,17 +75,19 @@ pub const RETRY_HORIZON: Micros = 60_000_000;
 
 /// One step of one gate: sweep, promote, apply, promote, answer.
 ///
-/// `now` is the store's clock, `entropy` 64 random bits. What happened to whom is appended to `effects`.
+/// `conditions` hold for all gates of the airlock, `now` is the store's clock, `entropy` 64 random bits. What happened to
+/// whom is appended to `effects`.
 pub fn step<L: Ledger>(
     ledger: &mut L,
     spec: &Spec,
+    conditions: &Conditions,
     verb: &Verb<'_>,
     now: Micros,
     entropy: u64,
     effects: &mut Effects<L::Id>,
 ) -> Answer {
     let entropy = Entropy::new(entropy);
-    let mut step = Step { ledger, spec, now, entropy, effects, budget: spec.step_bound, more: false };
+    let mut step = Step { ledger, spec, conditions, now, entropy, effects, budget: spec.step_bound, more: false };
     step.replenish();
     step.expire_switch();
     if step.ledger.meta().soonest <= now {
@@ -114,6 +116,7 @@ pub fn is_idle<L: Ledger>(ledger: &L) -> bool {
 struct Step<'a, L: Ledger> {
     ledger: &'a mut L,
     spec: &'a Spec,
+    conditions: &'a Conditions,
     now: Micros,
     entropy: Entropy,
     effects: &'a mut Effects<L::Id>,
@@ -134,8 +137,8 @@ impl<L: Ledger> Step<'_, L> {
             Verb::Restore { key } => self.restore(key),
             Verb::GiveUp { key, doubt } => self.give_up(key, *doubt),
             Verb::Resize { limit } => self.resize(*limit),
-            Verb::Switch { state, reopen_in } => {
-                self.set_switch(state.map(|state| Setting::new(state, *reopen_in, self.now)))
+            Verb::Switch { state, reopen_in, because } => {
+                self.set_switch(state.map(|state| Setting::new(state, *reopen_in, *because, self.now)))
             }
             Verb::Evict { whom } => self.evict(whom),
             Verb::Inspect { page } => self.inspect(page),

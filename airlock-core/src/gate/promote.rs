@@ -51,10 +51,11 @@ impl<L: Ledger> Step<'_, L> {
         let fence = self.next_fence();
         self.spend(ticket.weight);
         self.ledger.meta_mut().drawn = 0;
+        let leased = self.spec.leased && !self.is_bypassed();
         let chosen = match ticket.attend {
             Attend::Here => {
                 let shared = self.is_shared(id);
-                let deadline = self.lease_deadline(shared);
+                let deadline = if leased { self.lease_deadline(shared) } else { NEVER };
                 let attend = self.holder_attend(shared);
                 Ticket { state: State::Holding, attend, deadline, ..ticket }
             }
@@ -73,7 +74,6 @@ impl<L: Ledger> Step<'_, L> {
         self.charge(&ticket);
         if chosen.state == State::Holding {
             self.left_group_line(&ticket);
-            let leased = self.spec.leased && !self.is_bypassed();
             let grant = Grant { leased, ..self.grant_of(id, &chosen) };
             self.note(id, &chosen, Change::Granted(grant));
             self.keep_if(leased, id, &chosen);
@@ -87,7 +87,7 @@ impl<L: Ledger> Step<'_, L> {
     /// Turns an offer into a lease.
     pub(super) fn take_offer(&mut self, id: L::Id, ticket: Ticket) -> Outcome {
         let shared = self.is_shared(id);
-        let deadline = self.lease_deadline(shared);
+        let deadline = if self.spec.leased { self.lease_deadline(shared) } else { NEVER };
         let attend = self.holder_attend(shared);
         let held = Ticket { state: State::Holding, attend, deadline, since: self.now, ..ticket };
         let held = Ticket { group: self.kept_group(&held), ..held };
@@ -101,13 +101,19 @@ impl<L: Ledger> Step<'_, L> {
         Outcome::Admitted(grant)
     }
 
-    /// Who is let in by a rate alone, or past a bypassed gate, holds nothing.
+    /// Who is let in by a rate alone, or past a bypassed gate, holds nothing. What a rate let in is gone for good, so
+    /// that its token is remembered: asking again must not cost another cell (G3).
     pub(super) fn keep_if(&mut self, leased: bool, id: L::Id, held: &Ticket) {
-        if !leased {
-            self.ledger.meta_mut().held -= u64::from(held.weight);
-            self.ledger.remove(id);
-            self.left_group_inside(held);
+        if leased {
+            return;
         }
+        self.ledger.meta_mut().held -= u64::from(held.weight);
+        if !self.spec.leased && self.ledger.has_token(id) {
+            self.remember(id, held, Ending::Admitted);
+        } else {
+            self.ledger.remove(id);
+        }
+        self.left_group_inside(held);
     }
 
     /// Inside, only fair shares have to know whose place it is; and whose takes no room keeps no group.

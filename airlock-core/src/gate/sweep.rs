@@ -13,7 +13,7 @@ impl<L: Ledger> Step<'_, L> {
                 self.reclaim(id);
             }
         }
-        let switch = self.ledger.meta().switch.map_or(NEVER, |switch| switch.until);
+        let switch = self.ledger.meta().switch.as_ref().map_or(NEVER, |switch| switch.until);
         self.ledger.meta_mut().soonest = self.ledger.soonest().min(switch);
     }
 
@@ -67,6 +67,14 @@ impl<L: Ledger> Step<'_, L> {
         self.note(id, &waiting, Change::Requeued);
     }
 
+    /// Keeps of a ticket no more than its token and how it ended, for the retry horizon (G3).
+    pub(super) fn remember(&mut self, id: L::Id, ticket: &Ticket, ending: Ending) {
+        let deadline = (self.now + RETRY_HORIZON).min(NEVER);
+        self.ledger.write(id, Ticket { state: State::Spent, deadline, group: None, ending, ..*ticket });
+        self.ledger.forget_identity(id);
+        self.expect_at(deadline);
+    }
+
     /// Ends a ticket; with `remember`, its token is kept as spent for the retry horizon (G3).
     pub(super) fn end(&mut self, id: L::Id, ticket: Ticket, ending: Ending, remember: bool) {
         match ticket.state {
@@ -87,11 +95,7 @@ impl<L: Ledger> Step<'_, L> {
         }
         self.note(id, &ticket, Change::Ended(ending));
         if remember {
-            let deadline = (self.now + RETRY_HORIZON).min(NEVER);
-            let spent = Ticket { state: State::Spent, deadline, group: None, ending, ..ticket };
-            self.ledger.write(id, spent);
-            self.ledger.forget_identity(id);
-            self.expect_at(deadline);
+            self.remember(id, &ticket, ending);
         } else {
             self.ledger.remove(id);
         }

@@ -1,7 +1,8 @@
 //! What the operator has set, and how the guarded system feels (G19, G20).
 
-use super::{Enter, Ledger, Micros, NEVER, Outcome, Step};
-use crate::gate::Denial;
+use std::sync::Arc;
+
+use super::{Denial, Enter, Ledger, Micros, NEVER, Outcome, Step};
 
 /// What the operator has set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -20,30 +21,36 @@ pub enum SwitchState {
     Bypass,
 }
 
-/// A switch and how long it holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A switch, how long it holds, and why it is set so.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// What is set.
     pub state: SwitchState,
     /// From when on it is open again, or [`NEVER`].
     pub until: Micros,
+    /// What the operator has to say about it, to whoever is refused.
+    pub because: Option<Arc<str>>,
 }
 
 impl Setting {
     /// From now on.
-    pub fn new(state: SwitchState, reopen_in: Option<Micros>, now: Micros) -> Self {
-        Setting { state, until: reopen_in.map_or(NEVER, |after| now.saturating_add(after).min(NEVER)) }
+    pub fn new(state: SwitchState, reopen_in: Option<Micros>, because: Option<&str>, now: Micros) -> Self {
+        let until = reopen_in.map_or(NEVER, |after| now.saturating_add(after).min(NEVER));
+        Setting { state, until, because: because.map(Arc::from) }
     }
+
+    /// As configured.
+    pub const OPEN: Self = Setting { state: SwitchState::Open, until: NEVER, because: None };
 }
 
 impl Default for Setting {
     fn default() -> Self {
-        Setting { state: SwitchState::Open, until: NEVER }
+        Setting::OPEN
     }
 }
 
-/// What holds for all gates of an airlock at the moment. The driver puts it into [`Meta`](super::Meta) before a step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What holds for all gates of an airlock at the moment: an input of a step, like the time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Conditions {
     /// The airlock's switch, for resources without one of their own.
     pub switch: Setting,
@@ -51,23 +58,32 @@ pub struct Conditions {
     pub unwell_until: Micros,
 }
 
+impl Conditions {
+    /// Whether they are as good as none.
+    #[inline]
+    pub fn are_normal(&self, now: Micros) -> bool {
+        (self.switch.state == SwitchState::Open || self.switch.until <= now) && self.unwell_until <= now
+    }
+}
+
 impl<L: Ledger> Step<'_, L> {
     /// A resource's own setting that is past is none.
     pub(super) fn expire_switch(&mut self) {
         let now = self.now;
         let meta = self.ledger.meta_mut();
-        meta.switch = meta.switch.filter(|switch| switch.until > now);
+        if meta.switch.as_ref().is_some_and(|switch| switch.until <= now) {
+            meta.switch = None;
+        }
     }
 
     /// What is in force: the resource's own setting, else the airlock's.
-    pub(super) fn setting(&self) -> Setting {
-        let meta = self.ledger.meta();
-        let airlocks = Some(meta.conditions.switch).filter(|switch| switch.until > self.now);
-        meta.switch.or(airlocks).unwrap_or_default()
+    pub(super) fn setting(&self) -> &Setting {
+        let airlocks = Some(&self.conditions.switch).filter(|switch| switch.until > self.now);
+        self.ledger.meta().switch.as_ref().or(airlocks).unwrap_or(&Setting::OPEN)
     }
 
     fn is_unwell(&self) -> bool {
-        self.ledger.meta().conditions.unwell_until > self.now
+        self.conditions.unwell_until > self.now
     }
 
     pub(super) fn is_bypassed(&self) -> bool {
@@ -88,19 +104,25 @@ impl<L: Ledger> Step<'_, L> {
         let setting = self.setting();
         let closed = matches!(setting.state, SwitchState::Closed | SwitchState::Drain);
         let retry_after = (setting.until < NEVER).then(|| setting.until - self.now);
-        closed.then_some(Outcome::Refused { reason: Denial::Closed, retry_after })
+        closed.then(|| Outcome::Refused { reason: Denial::Closed, retry_after, because: setting.because.clone() })
     }
 
     /// When those who are held up now may be let in.
     pub(super) fn serves_at(&self) -> Option<Micros> {
-        let meta = self.ledger.meta();
-        if meta.waiting == 0 || self.serves() {
+        if self.ledger.meta().waiting == 0 || self.serves() {
             return None;
         }
-        let unwell = Some(meta.conditions.unwell_until).filter(|until| *until > self.now);
-        let frozen = matches!(self.setting().state, SwitchState::Closed | SwitchState::Hold);
-        let switch = Some(self.setting().until).filter(|_| frozen);
-        unwell.max(switch).filter(|until| *until < NEVER)
+        Some(self.held_up_until()).filter(|until| *until < NEVER)
+    }
+
+    /// Until when nobody is let in, whatever room there is; past if somebody is.
+    pub(super) fn held_up_until(&self) -> Micros {
+        let setting = self.setting();
+        match setting.state {
+            SwitchState::Bypass => 0,
+            SwitchState::Open | SwitchState::Drain => self.conditions.unwell_until,
+            SwitchState::Closed | SwitchState::Hold => setting.until.max(self.conditions.unwell_until),
+        }
     }
 
     /// Lets a newcomer in uncounted.
@@ -112,8 +134,8 @@ impl<L: Ledger> Step<'_, L> {
     pub(super) fn set_switch(&mut self, setting: Option<Setting>) -> Outcome {
         self.ledger.meta_mut().switch = setting;
         self.expire_switch();
-        if let Some(setting) = self.ledger.meta().switch {
-            self.expect_at(setting.until);
+        if let Some(until) = self.ledger.meta().switch.as_ref().map(|setting| setting.until) {
+            self.expect_at(until);
         }
         Outcome::Done
     }

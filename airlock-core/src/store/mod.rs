@@ -75,7 +75,12 @@ pub trait Gates: Send + Sync + 'static {
     fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>>;
 
     /// Sets the switch of all resources without one of their own, from now on.
-    fn switch(&self, state: SwitchState, reopen_in: Option<Micros>) -> BoxFuture<'_, Result<(), StoreError>>;
+    fn switch<'a>(
+        &'a self,
+        state: SwitchState,
+        reopen_in: Option<Micros>,
+        because: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// Holds everybody up for so long from now on, because what is guarded is unwell; or not, with none.
     fn report_unwell(&self, unwell_for: Option<Micros>) -> BoxFuture<'_, Result<(), StoreError>>;

@@ -91,8 +91,10 @@ impl Ask {
             Ask::Restore(name) => Verb::Restore { key: name.key() },
             Ask::GiveUp { name, doubt } => Verb::GiveUp { key: name.key(), doubt },
             Ask::Resize(limit) => Verb::Resize { limit },
-            Ask::Switch(None) => Verb::Switch { state: None, reopen_in: None },
-            Ask::Switch(Some((state, reopen_in))) => Verb::Switch { state: Some(state), reopen_in },
+            Ask::Switch(None) => Verb::Switch { state: None, reopen_in: None, because: None },
+            Ask::Switch(Some((state, reopen_in))) => {
+                Verb::Switch { state: Some(state), reopen_in, because: because(state) }
+            }
             Ask::EvictIdentity(who) => Verb::Evict { whom: Whom::Identity(IDENTITIES[who]) },
             Ask::EvictFence(fence) => Verb::Evict { whom: Whom::Fence(fence) },
             Ask::Inspect(page) => Verb::Inspect { page },
@@ -114,4 +116,9 @@ impl Ask {
             _ => None,
         }
     }
+}
+
+/// What the operator has to say about it.
+pub fn because(state: SwitchState) -> Option<&'static str> {
+    (state == SwitchState::Closed).then_some("this one")
 }

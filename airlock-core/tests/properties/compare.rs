@@ -15,9 +15,10 @@ pub fn same(a: &Outcome, b: &Outcome) -> bool {
             Outcome::Offered { nonce, fence, claim_by },
             Outcome::Offered { nonce: nonce_b, fence: fence_b, claim_by: claim_by_b },
         ) => (nonce, fence, claim_by) == (nonce_b, fence_b, claim_by_b),
-        (Outcome::Refused { reason, retry_after }, Outcome::Refused { reason: reason_b, retry_after: retry_at_b }) => {
-            (reason, retry_after) == (reason_b, retry_at_b)
-        }
+        (
+            Outcome::Refused { reason, retry_after, because },
+            Outcome::Refused { reason: reason_b, retry_after: retry_after_b, because: because_b },
+        ) => (reason, retry_after, because) == (reason_b, retry_after_b, because_b),
         (Outcome::Over(a), Outcome::Over(b)) => a == b,
         (Outcome::Renewed(a), Outcome::Renewed(b)) => a == b,
         (Outcome::Seen(a), Outcome::Seen(b)) => a == b,

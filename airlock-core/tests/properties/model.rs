@@ -202,14 +202,28 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    /// Who is let in by a rate alone, or past a bypassed gate, holds nothing.
+    /// Who is let in by a rate alone, or past a bypassed gate, holds nothing. A rate's admission is remembered by its
+    /// token.
     fn keep_if(&mut self, leased: bool, effect: &Effect<u32>, at: usize, asked: bool) {
-        if !leased {
-            let known = Known { local: effect.local, ..self.tickets.swap_remove(at) };
-            if asked {
-                self.passed = Some(known);
-            }
+        if leased {
+            return;
         }
+        let known = Known { local: effect.local, ..self.tickets[at] };
+        if asked {
+            self.passed = Some(known);
+        }
+        if !self.spec.leased && known.token.is_some() {
+            self.rest(at, Ending::Admitted);
+        } else {
+            self.tickets.swap_remove(at);
+        }
+    }
+
+    fn rest(&mut self, at: usize, ending: Ending) {
+        let deadline = self.now + RETRY_HORIZON;
+        let known = &mut self.tickets[at];
+        known.ticket = Ticket { state: State::Spent, deadline, group: None, ending, ..known.ticket };
+        (known.who, known.group) = (None, None);
     }
 
     /// Whether this newcomer has to be let in at once. Whose turn it is under fair shares is tested elsewhere.
@@ -249,7 +263,7 @@ impl<'a> Replay<'a> {
     }
 
     pub fn is_shared(&self, who: Option<usize>) -> bool {
-        who.is_some() && self.spec.on_reentry == OnReentry::Share
+        who.is_some() && self.spec.leased && self.spec.on_reentry == OnReentry::Share
     }
 
     pub fn presence(&self, attend: Attend) -> Micros {
@@ -432,7 +446,7 @@ impl<'a> Replay<'a> {
             attend: self.holder_attend(None),
             weight: 0,
             fence: self.next_fence(),
-            deadline: self.lease_deadline(None),
+            deadline: NEVER,
             since: self.now,
             ..self.newcomer(new, State::Holding, arrival)
         };
@@ -503,7 +517,7 @@ impl<'a> Replay<'a> {
         if known.ticket.attend == Attend::Here {
             ticket.state = State::Holding;
             ticket.attend = self.holder_attend(known.who);
-            ticket.deadline = self.lease_deadline(known.who);
+            ticket.deadline = if bypassed { NEVER } else { self.lease_deadline(known.who) };
             let counted = self.is_fair() && ticket.weight > 0;
             ticket.group = ticket.group.filter(|_| counted);
             self.tickets[at].group = known.group.filter(|_| counted);
@@ -629,10 +643,7 @@ impl<'a> Replay<'a> {
         }
         let left = matches!(ending, Ending::Released | Ending::Left);
         if left && matches!(self.ask, Ask::GiveUp { doubt: true, .. }) {
-            let deadline = self.now + RETRY_HORIZON;
-            let known = &mut self.tickets[at];
-            known.ticket = Ticket { state: State::Spent, deadline, group: None, ending, ..known.ticket };
-            (known.who, known.group) = (None, None);
+            self.rest(at, ending);
         } else {
             self.tickets.swap_remove(at);
         }

@@ -139,7 +139,9 @@ impl Replay<'_> {
                 ensure!(known.ticket.state == State::Spent && known.ticket.ending == *ending, "over: {known:?}");
                 ensure!(new.token == known.token, "over because of another token");
             }
-            (Outcome::Refused { reason, retry_after }, mine) => {
+            (Outcome::Refused { reason, retry_after, because }, mine) => {
+                let why = if *reason == Denial::Closed { &self.weather.because } else { &None };
+                ensure!(because == why, "because {because:?} instead of {why:?}");
                 ensure!(entered.or(found).is_none(), "refused, but it has a ticket");
                 let above_cap = self.is_fair() && new.cap > 0 && new.weight > new.cap;
                 let too_heavy = above_cap || self.limit > 0 && new.weight > self.limit;
@@ -149,13 +151,16 @@ impl Replay<'_> {
                 let shut_out = comes && !too_heavy && !self.must_enter(new);
                 let waits = new.stay != Stay::No && self.spec.pick != Pick::Nobody;
                 let limit = self.spec.line.group_capacity;
-                // The rate alone is in the way; how long it will be is known only to whoever is next.
-                let wait = self.limited_for(new.weight);
-                let limited = self.has_room(new.weight) && wait > 0;
-                let told = *reason == Denial::Limited && self.count(State::Waiting) == 0;
+                // The rate or the operator alone is in the way; how long it will be is known only to whoever is next.
+                let limited_for = self.limited_for(new.weight);
+                let limited = self.has_room(new.weight) && limited_for > 0;
+                let held_up = limited_for.max(self.weather.held_up_until().saturating_sub(self.now));
+                let alone = matches!(reason, Denial::Full | Denial::Limited) && self.has_room(new.weight);
+                let known = comes && alone && held_up > 0 && self.weather.held_up_until() < NEVER;
+                let told = known && self.count(State::Waiting) == 0;
                 let expected = match away {
                     Some(reopens) if *reason == Denial::Closed => reopens,
-                    _ => told.then_some(wait),
+                    _ => told.then_some(held_up),
                 };
                 ensure!(*retry_after == expected, "come back in {retry_after:?} instead of {expected:?}");
                 if told {
@@ -209,6 +214,9 @@ impl Replay<'_> {
             }
             (State::Holding, Outcome::Admitted(grant)) => self.granted(grant, at, table),
             (State::Spent, Outcome::Over(ending)) if *ending == ticket.ending => Ok(()),
+            (State::Spent, Outcome::Admitted(grant)) if ticket.ending == Ending::Admitted => {
+                self.granted(grant, at, table)
+            }
             _ => Err(format!("polling {ticket:?} answered {outcome:?}")),
         }
     }
@@ -224,7 +232,8 @@ impl Replay<'_> {
         // A claim only ever repeats a nonce that somebody was told.
         let claimed = found.filter(|at| {
             let ticket = &self.tickets[*at].ticket;
-            ticket.state == State::Holding && nonce != 0 && ticket.nonce == nonce
+            let inside = ticket.state == State::Holding || ticket.ending == Ending::Admitted;
+            inside && nonce != 0 && ticket.nonce == nonce
         });
         match (outcome, claimed) {
             (Outcome::Missed, None) => Ok(()),
@@ -287,8 +296,8 @@ impl Replay<'_> {
         let before = found.filter(|at| self.tickets[*at].ticket.state == State::Spent);
         let right = match (ended.or(before.map(|at| self.tickets[at].ticket.ending)), outcome) {
             (Some(Ending::Released), Outcome::Released) | (Some(Ending::Left), Outcome::Left) => true,
-            (Some(Ending::Spent), Outcome::Unknown) => doubt,
-            (Some(Ending::Spent), Outcome::NotHeld) => !doubt,
+            (Some(Ending::Spent | Ending::Admitted), Outcome::Unknown) => doubt,
+            (Some(Ending::Spent | Ending::Admitted), Outcome::NotHeld) => !doubt,
             (None, Outcome::NotHeld) => match found {
                 None => !doubt || !matches!(name, Name::Token(_)),
                 // Somebody else's lease, or an identity that names another lease of its own.
@@ -302,8 +311,13 @@ impl Replay<'_> {
 
     fn granted(&self, grant: &Grant, at: usize, table: &Table) -> Checked {
         let known = &self.tickets[at];
+        let local = table.local(known.id);
+        if known.ticket.state == State::Spent && known.ticket.ending == Ending::Admitted {
+            let was = Ticket { state: State::Holding, deadline: NEVER, ..known.ticket };
+            return self.let_through(grant, &Known { ticket: was, ..*known }, local, false);
+        }
         ensure!(self.spec.leased, "still there, but a rate keeps nobody: {known:?}");
-        self.let_through(grant, known, table.local(known.id), true)
+        self.let_through(grant, known, local, true)
     }
 
     fn let_through(&self, grant: &Grant, known: &Known, local: Option<Local>, leased: bool) -> Checked {

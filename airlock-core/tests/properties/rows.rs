@@ -146,6 +146,10 @@ impl Ledger for Rows {
         self.tickets[&id].ticket
     }
 
+    fn has_token(&self, id: u64) -> bool {
+        self.tickets[&id].secret.is_some()
+    }
+
     fn identity(&self, id: u64) -> Option<Arc<str>> {
         self.tickets[&id].identity.clone()
     }

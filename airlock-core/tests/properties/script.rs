@@ -202,6 +202,7 @@ impl Script {
         let switch = self.switch().map_or(Setting::default(), |(state, reopen_in)| Setting {
             state,
             until: reopen_in.map_or(NEVER, |after| now + after),
+            because: self.random.one_in(2).then(|| "all of it".into()),
         });
         let unwell_until = if self.random.one_in(3) { now + self.random.below(2_000_000) } else { 0 };
         Conditions { switch, unwell_until }

@@ -1,17 +1,21 @@
 //! What the operator and the health of what is guarded allow, apart from the gate (G19, G20).
 
+use std::sync::Arc;
+
 use airlock_core::gate::{Conditions, Micros, NEVER, Setting, SwitchState};
 
-use crate::ask::Ask;
+use crate::ask::{Ask, because};
 
 /// What is in force in one step.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Weather {
     /// The resource's own switch, which is there until it is cleared or over.
     pub own: Option<Setting>,
     pub state: SwitchState,
     /// When that is over, or never.
     until: Micros,
+    /// Why.
+    pub because: Option<Arc<str>>,
     /// When it is well again; 0 if it is.
     unwell_until: Micros,
 }
@@ -19,16 +23,19 @@ pub struct Weather {
 impl Weather {
     pub fn of(own: Option<Setting>, conditions: &Conditions, ask: &Ask, now: Micros) -> Self {
         let own = match *ask {
-            Ask::Switch(set) => {
-                set.map(|(state, reopen_in)| Setting { state, until: reopen_in.map_or(NEVER, |after| now + after) })
-            }
+            Ask::Switch(set) => set.map(|(state, reopen_in)| Setting {
+                state,
+                until: reopen_in.map_or(NEVER, |after| now + after),
+                because: because(state).map(Arc::from),
+            }),
             _ => own,
         };
         let lasts = |setting: &Setting| setting.until > now;
         let own = own.filter(lasts);
-        let Setting { state, until } = own.or(Some(conditions.switch).filter(lasts)).unwrap_or_default();
+        let in_force = own.clone().or(Some(conditions.switch.clone()).filter(lasts)).unwrap_or_default();
+        let Setting { state, until, because } = in_force;
         let unwell_until = if conditions.unwell_until > now { conditions.unwell_until } else { 0 };
-        Weather { own, state, until, unwell_until }
+        Weather { own, state, until, because, unwell_until }
     }
 
     pub fn bypassed(&self) -> bool {
@@ -48,6 +55,15 @@ impl Weather {
     pub fn turns_away(&self, now: Micros) -> Option<Option<Micros>> {
         let closed = matches!(self.state, SwitchState::Closed | SwitchState::Drain);
         closed.then(|| Some(self.until - now).filter(|_| self.until < NEVER))
+    }
+
+    /// Until when nobody is let in, whatever room there is; past if somebody is.
+    pub fn held_up_until(&self) -> Micros {
+        match self.state {
+            SwitchState::Bypass => 0,
+            _ if self.is_frozen() => self.until.max(self.unwell_until),
+            _ => self.unwell_until,
+        }
     }
 
     /// When those who are held up may be let in, as far as anybody knows.

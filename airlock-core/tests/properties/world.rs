@@ -95,7 +95,6 @@ impl World {
             self.now += self.script.pause(self.now, &self.known, self.next_at);
             if self.script.switched && self.script.random.one_in(15) {
                 self.conditions = self.script.conditions(self.now);
-                self.impose();
                 // Those whom that lets in are told at once, or find out.
                 if self.kind == Kind::Guarded || self.script.random.one_in(2) {
                     self.settle()?;
@@ -140,9 +139,14 @@ impl World {
             // Without a token it is another entrant.
             return Ok(());
         }
-        let bypassed = Weather::of(self.table.meta().switch, &self.conditions, ask, self.now).bypassed();
-        if (!self.spec.leased || bypassed) && matches!(first.outcome, Outcome::Admitted(_)) {
-            // Nothing is left of who was let in by a rate alone, or past the gate: whoever asks again is another one.
+        let bypassed = Weather::of(self.table.meta().switch.clone(), &self.conditions, ask, self.now).bypassed();
+        if bypassed && matches!(first.outcome, Outcome::Admitted(_)) {
+            // Nothing is left of who was let in past the gate: whoever asks again is another one.
+            return Ok(());
+        }
+        let by_token = matches!(ask, Ask::Enter(_)) || matches!(ask.name(), Some(Name::Token(_)));
+        if !self.spec.leased && !by_token && matches!(first.outcome, Outcome::Admitted(_)) {
+            // What a rate let in is remembered by its token alone: its identity is free to come again.
             return Ok(());
         }
         let before: Vec<(u32, Ticket)> = self.table.tickets().map(|(id, ticket)| (id, *ticket)).collect();
@@ -170,18 +174,6 @@ impl World {
         if self.rows.is_some() {
             self.rows = Some(Rows::starting_at(floor));
         }
-        self.impose();
-    }
-
-    /// Has the conditions hold, as a driver does before a step.
-    fn impose(&mut self) {
-        self.table.meta_mut().conditions = self.conditions;
-        if let Some(quick) = &mut self.quick {
-            quick.meta_mut().conditions = self.conditions;
-        }
-        if let Some(rows) = &mut self.rows {
-            rows.meta_mut().conditions = self.conditions;
-        }
     }
 
     /// One command on both ledgers, and everything checked.
@@ -190,11 +182,12 @@ impl World {
         if matches!(ask.name(), Some(Name::Local(local)) if self.table.slot(local).is_none()) {
             self.coverage.count("stale handle");
         }
-        let meta: Meta = *self.table.meta();
+        let meta: Meta = self.table.meta().clone();
         let is_new = gate::is_idle(&self.table);
         let entropy = self.script.random.bits();
         let mut effects = Effects::new(gate::Record::Names);
-        let answer = gate::step(&mut self.table, &self.spec, &ask.verb(), self.now, entropy, &mut effects);
+        let answer =
+            gate::step(&mut self.table, &self.spec, &self.conditions, &ask.verb(), self.now, entropy, &mut effects);
         if self.log.len() == SHOWN {
             self.log.pop_front();
         }
@@ -205,9 +198,9 @@ impl World {
             let nothing = Outcome::of_nothing(&ask.verb(), &self.spec);
             ensure!(compare::same(&nothing, &answer.outcome), "a gate that is not there answers {nothing:?}");
         }
-        let weather = Weather::of(meta.switch, &self.conditions, ask, self.now);
-        let known = self.replay(ask, (&meta, weather), &effects, &answer)?;
-        let past = Past { held: meta.held, known: &self.known, weather };
+        let weather = Weather::of(meta.switch.clone(), &self.conditions, ask, self.now);
+        let known = self.replay(ask, (&meta, weather.clone()), &effects, &answer)?;
+        let past = Past { held: meta.held, known: &self.known, weather: weather.clone() };
         checks::invariants(&self.table, &self.spec, self.now, &answer, &past, (&known, &self.cells))?;
         self.next_at = answer.next_at;
         if self.table.meta().waiting > 0 && !weather.serves() {
@@ -222,20 +215,21 @@ impl World {
         self.numbers_grow(&meta)?;
         if let Some(rows) = &mut self.rows {
             let mut rows_effects = Effects::new(gate::Record::Names);
-            let same = gate::step(rows, &self.spec, &ask.verb(), self.now, entropy, &mut rows_effects);
+            let same =
+                gate::step(rows, &self.spec, &self.conditions, &ask.verb(), self.now, entropy, &mut rows_effects);
             compare::answers(&answer, &same, self.spec.pick == Pick::Fair)?;
             compare::effects(&effects, &rows_effects)?;
             compare::states(&self.table, rows)?;
         }
         if let Some(quick) = &mut self.quick {
-            let outcome = match quickly(quick, &self.spec, ask, self.now, entropy) {
+            let outcome = match quickly(quick, (&self.spec, &self.conditions), ask, self.now, entropy) {
                 Some((how, outcome)) => {
                     self.coverage.count(how);
                     outcome
                 }
                 None => {
                     let mut told = Effects::new(gate::Record::Nothing);
-                    gate::step(quick, &self.spec, &ask.verb(), self.now, entropy, &mut told).outcome
+                    gate::step(quick, &self.spec, &self.conditions, &ask.verb(), self.now, entropy, &mut told).outcome
                 }
             };
             compare::twins((&self.table, &answer.outcome), (quick, &outcome))?;
@@ -255,7 +249,8 @@ impl World {
         answer: &Answer,
     ) -> Result<Vec<Known>, String> {
         let limit = self.table.meta().override_limit.unwrap_or(self.spec.limit);
-        let mut replay = Replay::new(&self.spec, ask, self.now, (limit, weather), meta, (&self.known, &self.cells));
+        let mut replay =
+            Replay::new(&self.spec, ask, self.now, (limit, weather.clone()), meta, (&self.known, &self.cells));
         let mut endings: Vec<Ending> = Vec::new();
         for effect in effects.iter() {
             replay.apply(effect).map_err(|problem| format!("{problem}\nin {effects:?}"))?;
@@ -357,7 +352,7 @@ impl World {
         self.now += 2 * gate::RETRY_HORIZON;
         self.settle()?;
         ensure!(self.known.is_empty() && self.table.is_empty(), "somebody is left");
-        let left = *self.table.meta();
+        let left = self.table.meta().clone();
         ensure!(left.soonest == NEVER, "something is still expected at {}", left.soonest);
         self.step(&Ask::Resize(None))?;
         self.step(&Ask::Switch(None))?;
@@ -385,25 +380,27 @@ impl World {
 }
 
 /// What the memory store decides without a step.
-fn quickly(table: &mut Table, spec: &Spec, ask: &Ask, now: Micros, entropy: u64) -> Option<(&'static str, Outcome)> {
+fn quickly(
+    table: &mut Table,
+    (spec, conditions): (&Spec, &Conditions),
+    ask: &Ask,
+    now: Micros,
+    entropy: u64,
+) -> Option<(&'static str, Outcome)> {
     match (ask.verb(), ask) {
         (Verb::Enter(enter), _) => {
-            if let Some(grant) = table.admit_quickly(spec, &enter, now) {
+            if let Some(grant) = table.admit_quickly(spec, conditions, &enter, now) {
                 return Some(("quickly in", Outcome::Admitted(grant)));
             }
-            table.queue_quickly(spec, &enter, now).map(|place| ("quickly in line", Outcome::Queued(place)))
+            table.queue_quickly(spec, conditions, &enter, now).map(|place| ("quickly in line", Outcome::Queued(place)))
         }
         // With a low bound a step stops in between, and the short cut does not.
         (_, Ask::GiveUp { name: Name::Local(local), doubt: false }) if spec.step_bound >= 64 => {
             table.release_quickly(spec, *local)?;
-            let mut handed_over = false;
-            let mut draws = Entropy::new(entropy);
-            while table.promote_quickly(spec, now, &mut draws).is_some() {
-                handed_over = true;
-            }
+            let handed_over = table.promote_quickly(spec, conditions, now, &mut Entropy::new(entropy)).is_some();
             while table.has_promotion(spec) {
                 let mut told = Effects::new(gate::Record::Nothing);
-                if !gate::step(table, spec, &Verb::Tick, now, entropy, &mut told).more {
+                if !gate::step(table, spec, conditions, &Verb::Tick, now, entropy, &mut told).more {
                     break;
                 }
             }

@@ -55,8 +55,13 @@ impl Gates for YieldingGates {
         Box::pin(between_yields(self.0.survey(offset, count)))
     }
 
-    fn switch(&self, state: SwitchState, reopen_in: Option<Micros>) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(between_yields(self.0.switch(state, reopen_in)))
+    fn switch<'a>(
+        &'a self,
+        state: SwitchState,
+        reopen_in: Option<Micros>,
+        because: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(between_yields(self.0.switch(state, reopen_in, because)))
     }
 
     fn report_unwell(&self, unwell_for: Option<Micros>) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -20,7 +20,11 @@ pub(super) fn respond(problem: &Problem, edit: Option<&Edit>) -> Response<Bytes>
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(GRPC_STATUS, HeaderValue::from_static(code(problem)));
-    let message = utf8_percent_encode(problem.detail(), NOT_IN_A_MESSAGE).to_string();
+    let mut message = utf8_percent_encode(problem.detail(), NOT_IN_A_MESSAGE).to_string();
+    if let Some(because) = problem.because() {
+        message.push(' ');
+        message.extend(utf8_percent_encode(because, NOT_IN_A_MESSAGE));
+    }
     // Printable ASCII only, which is what a header may have.
     if let Ok(message) = HeaderValue::from_maybe_shared(Bytes::from(message)) {
         headers.insert(GRPC_MESSAGE, message);

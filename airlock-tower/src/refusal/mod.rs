@@ -53,6 +53,8 @@ pub struct Problem {
     title: &'static str,
     detail: String,
     retry_after: Option<Duration>,
+    reopens_in: Option<Duration>,
+    because: Option<String>,
 }
 
 impl Problem {
@@ -71,12 +73,25 @@ impl Problem {
         self.retry_after
     }
 
+    /// When it opens again, where it is `closed` and that is known.
+    pub fn reopens_in(&self) -> Option<Duration> {
+        self.reopens_in
+    }
+
+    /// What the operator [has to say](airlock_core::Switch::because) about it.
+    pub fn because(&self) -> Option<&str> {
+        self.because.as_deref()
+    }
+
     /// What an airlock's error is to a client.
     pub fn of(error: &Error) -> Self {
         match error {
-            Error::Refused(refusal) => {
-                Problem { retry_after: refusal.retry_after(), ..Problem::because(refusal.reason) }
-            }
+            Error::Refused(refusal) => Problem {
+                retry_after: refusal.retry_after(),
+                reopens_in: refusal.reopens_in(),
+                because: refusal.because().map(str::to_owned),
+                ..Problem::for_reason(refusal.reason)
+            },
             Error::Unavailable(_) => Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
@@ -85,7 +100,7 @@ impl Problem {
             ),
             Error::Invalid(invalid) => Problem::invalid(invalid.to_string()),
             Error::Lost(lost) => Problem::lost(lost),
-            _ => Problem::because(Reason::Full),
+            _ => Problem::for_reason(Reason::Full),
         }
     }
 
@@ -120,7 +135,7 @@ impl Problem {
         Problem::new(StatusCode::BAD_REQUEST, "invalid", "Invalid request", sentence(detail))
     }
 
-    fn because(reason: Reason) -> Self {
+    fn for_reason(reason: Reason) -> Self {
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
         let (status, name, title, detail) = match reason {
             Reason::Limited => (
@@ -171,7 +186,7 @@ impl Problem {
     }
 
     fn new(status: StatusCode, name: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Problem { status, name, title, detail: detail.into(), retry_after: None }
+        Problem { status, name, title, detail: detail.into(), retry_after: None, reopens_in: None, because: None }
     }
 
     /// The whole response: for front ends that admit by themselves. `airlock` is the airlock's name.
@@ -250,6 +265,10 @@ impl Problem {
             airlock: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
             retry_after_ms: Option<u64>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            reason: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            reopens_in_ms: Option<u64>,
         }
         let document = Document {
             r#type: format!("urn:airlock:problem#{}", self.name),
@@ -258,6 +277,8 @@ impl Problem {
             detail: &self.detail,
             airlock,
             retry_after_ms: self.retry_after.map(|after| after.as_millis() as u64),
+            reason: self.because(),
+            reopens_in_ms: self.reopens_in.map(|after| after.as_millis() as u64),
         };
         // Strings and numbers only: there is nothing in it that could fail.
         serde_json::to_vec(&document).unwrap_or_default()

@@ -19,6 +19,10 @@ pub(super) fn render(problem: &Problem, airlock: &str) -> Vec<u8> {
     escape(&mut page, problem.title());
     page.push_str("</h1>\n<p>");
     escape(&mut page, problem.detail());
+    if let Some(because) = problem.because() {
+        page.push_str("</p>\n<p>");
+        escape(&mut page, because);
+    }
     let _ = write!(page, "</p>\n<p><small>{} &middot; ", problem.status().as_u16());
     escape(&mut page, airlock);
     page.push_str("</small></p>\n</main>\n</body>\n</html>\n");

@@ -91,7 +91,12 @@ impl Gates for FailingGates {
         Box::pin(self.fail())
     }
 
-    fn switch(&self, _: SwitchState, _: Option<Micros>) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn switch<'a>(
+        &'a self,
+        _: SwitchState,
+        _: Option<Micros>,
+        _: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async { Err(StoreError::not_executed("it is down")) })
     }
 

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use airlock_core::{Airlock, Entrant, Line, Permit, Seal, Whom};
+use airlock_core::{Airlock, Entrant, Line, Permit, Seal, Switch, Whom};
 use airlock_tower::{AirlockLayer, NameError, OnStoreError, ResponseBody, by_header, integer_header};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderValue, Request, Response};
 use http_body_util::Full;
 use tokio::task::JoinHandle;
 use tower::{Layer as _, ServiceExt as _};
@@ -43,7 +44,7 @@ pub(crate) async fn check(response: Answer, status: u16, name: &str, retry: bool
     assert!(!text("title").is_empty());
     assert!(text("detail").ends_with('.'), "{problem}");
     assert_eq!(text("airlock"), ROOM);
-    let known = ["type", "title", "status", "detail", "airlock", "retry_after_ms"];
+    let known = ["type", "title", "status", "detail", "airlock", "retry_after_ms", "reason", "reopens_in_ms"];
     assert!(members.keys().all(|member| known.contains(&member.as_str())), "{problem}");
 
     let all = read.text();
@@ -198,6 +199,48 @@ async fn unavailable_when_the_store_does_not_answer() {
     let start = tokio::time::Instant::now();
     check(send(&impatient, request("ada")).await, 503, "unavailable", true).await;
     assert!(start.elapsed() <= Duration::from_millis(101));
+}
+
+/// What the operator says reaches a client in every form, and nothing of it can be taken for markup or a header.
+#[tokio::test(start_paused = true)]
+async fn closed_says_why_and_when_it_reopens() {
+    const WHY: &str = "Sold out; the 2nd round is <on> Monday, größer & schöner.";
+    let airlock = airlock(1);
+    let layer = named(&airlock);
+    airlock.switch(Switch::closed()).await.unwrap();
+    let problem = Read::all(send(&layer, request("ada")).await).await.problem();
+    assert!(problem.get("reason").is_none() && problem.get("reopens_in_ms").is_none(), "{problem}");
+
+    airlock.switch(Switch::drain().because(WHY).reopen_in(100 * MINUTE)).await.unwrap();
+    check(send(&layer, request("ada")).await, 503, "closed", true).await;
+    let read = Read::all(send(&layer, request("ada")).await).await;
+    let problem = read.problem();
+    assert_eq!(problem["reason"], WHY);
+    let reopens_in = problem["reopens_in_ms"].as_u64().unwrap();
+    assert!((1..=6_000_000).contains(&reopens_in), "{problem}");
+    assert_eq!(problem["retry_after_ms"], problem["reopens_in_ms"]);
+    let seconds: u64 = read.header("retry-after").unwrap().parse().unwrap();
+    assert_eq!(seconds, reopens_in.div_ceil(1000));
+
+    let asking_for = |name, value| {
+        let mut request = request("ada");
+        request.headers_mut().insert(name, HeaderValue::from_static(value));
+        request
+    };
+    let page = Read::all(send(&layer, asking_for(ACCEPT, "text/html")).await).await.text();
+    assert!(page.contains("<p>Sold out; the 2nd round is &lt;on&gt; Monday, größer &amp; schöner.</p>"), "{page}");
+
+    let grpc = Read::all(send(&layer, asking_for(CONTENT_TYPE, "application/grpc")).await).await;
+    let message = "It is closed at the moment. Try again later. Sold out; the 2nd round is <on> Monday, \
+                   gr%C3%B6%C3%9Fer & sch%C3%B6ner.";
+    assert_eq!(grpc.header("grpc-message"), Some(message));
+
+    // One resource's own switch says something else.
+    let tenant = format!("{SECRET}-tenant");
+    airlock.switch_resource(&tenant, Some(Switch::closed().because("Unpaid."))).await.unwrap();
+    let problem = Read::all(send(&layer, request("ada")).await).await.problem();
+    assert_eq!(problem["reason"], "Unpaid.");
+    assert!(problem.get("reopens_in_ms").is_none(), "{problem}");
 }
 
 #[tokio::test(start_paused = true)]

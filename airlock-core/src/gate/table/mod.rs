@@ -223,6 +223,10 @@ impl Ledger for Table {
         self.entries[id as usize].ticket
     }
 
+    fn has_token(&self, id: u32) -> bool {
+        self.entries[id as usize].secret.is_some()
+    }
+
     fn identity(&self, id: u32) -> Option<Arc<str>> {
         self.entries[id as usize].identity.clone()
     }

@@ -9,14 +9,21 @@ use super::{Entry, Table};
 use crate::gate::{
     Attend, Conditions, Ending, Enter, Entropy, Grant, Ledger as _, LineOrder, Micros, NEVER, OnReentry, Pick,
 };
-use crate::gate::{Place, Spec, State, Stay, SwitchState, Ticket, sortable};
+use crate::gate::{Place, Spec, State, Stay, Ticket, sortable};
 use crate::token::Local;
 
 impl Table {
     /// Lets a newcomer in, if nobody waits and there is room.
     #[inline(always)]
-    pub fn admit_quickly(&mut self, spec: &Spec, enter: &Enter<'_>, now: Micros) -> Option<Grant> {
-        if self.meta.waiting > 0 || !self.is_plain(spec, enter, now) || !self.has_room(spec, enter.weight) {
+    pub fn admit_quickly(
+        &mut self,
+        spec: &Spec,
+        conditions: &Conditions,
+        enter: &Enter<'_>,
+        now: Micros,
+    ) -> Option<Grant> {
+        let plain = self.is_plain(spec, conditions, enter, now);
+        if self.meta.waiting > 0 || !plain || !self.has_room(spec, enter.weight) {
             return None;
         }
         let (arrival, fence) = (self.meta.next_arrival(now), self.meta.next_fence(now));
@@ -35,11 +42,18 @@ impl Table {
 
     /// Puts a newcomer who waits beside the gate into the line, if it cannot enter.
     #[inline(always)]
-    pub fn queue_quickly(&mut self, spec: &Spec, enter: &Enter<'_>, now: Micros) -> Option<Place> {
+    pub fn queue_quickly(
+        &mut self,
+        spec: &Spec,
+        conditions: &Conditions,
+        enter: &Enter<'_>,
+        now: Micros,
+    ) -> Option<Place> {
+        let plain = self.is_plain(spec, conditions, enter, now);
         let waits = enter.stay == Stay::Here && (spec.pick == Pick::Head || spec.pick.is_drawn());
         let counted = enter.group.is_some() && spec.line.counts_groups();
         let full = self.meta.waiting + self.meta.offered >= spec.line.capacity;
-        if !waits || counted || full || !self.is_plain(spec, enter, now) || enter.weight > self.limit(spec) {
+        if !waits || counted || full || !plain || enter.weight > self.limit(spec) {
             return None;
         }
         let arrival = now.max(self.meta.arrival + 1);
@@ -87,8 +101,14 @@ impl Table {
 
     /// Lets the head of the line in, if it waits beside the gate and there is room.
     #[inline(always)]
-    pub fn promote_quickly(&mut self, spec: &Spec, now: Micros, entropy: &mut Entropy) -> Option<Grant> {
-        let plain = !self.is_switched()
+    pub fn promote_quickly(
+        &mut self,
+        spec: &Spec,
+        conditions: &Conditions,
+        now: Micros,
+        entropy: &mut Entropy,
+    ) -> Option<Grant> {
+        let plain = !self.is_switched(conditions, now)
             && spec.guarded
             && spec.max_hold == NEVER
             && spec.on_reentry != OnReentry::Share
@@ -154,17 +174,21 @@ impl Table {
 
     /// Nothing about this newcomer needs more than numbers, and nothing is due before it.
     #[inline(always)]
-    fn is_plain(&self, spec: &Spec, enter: &Enter<'_>, now: Micros) -> bool {
+    fn is_plain(&self, spec: &Spec, conditions: &Conditions, enter: &Enter<'_>, now: Micros) -> bool {
         let named = enter.key.is_some() || enter.identity.is_some();
         let plain = spec.rate.is_none() && spec.pick != Pick::Fair;
-        !named && plain && !self.is_switched() && spec.guarded && spec.max_hold == NEVER && self.meta.soonest > now
+        !named
+            && plain
+            && !self.is_switched(conditions, now)
+            && spec.guarded
+            && spec.max_hold == NEVER
+            && self.meta.soonest > now
     }
 
     /// Whether anything but the configuration decides.
     #[inline(always)]
-    fn is_switched(&self) -> bool {
-        let Conditions { switch, unwell_until } = &self.meta.conditions;
-        self.meta.switch.is_some() || switch.state != SwitchState::Open || *unwell_until != 0
+    fn is_switched(&self, conditions: &Conditions, now: Micros) -> bool {
+        self.meta.switch.is_some() || !conditions.are_normal(now)
     }
 
     #[inline(always)]

@@ -313,7 +313,7 @@ impl Gate {
 #[cfg(all(test, not(shuttle)))]
 mod tests {
     use super::*;
-    use crate::gate::{LineSpec, NEVER, OnMissed, OnReentry, Pick};
+    use crate::gate::{Conditions, LineSpec, NEVER, OnMissed, OnReentry, Pick};
 
     /// Each request of a session may watch the lease, which stays when the request is done.
     #[test]
@@ -349,7 +349,7 @@ mod tests {
             cap: 0,
             stay: Stay::No,
         };
-        let grant = gate.table.admit_quickly(&spec, &enter, 1).expect("there is room");
+        let grant = gate.table.admit_quickly(&spec, &Conditions::default(), &enter, 1).expect("there is room");
         let local = grant.local.expect("a handle");
         let stays = Arc::new(Watch::default());
         assert!(gate.listen(Key::Local(local), &stays));

@@ -217,8 +217,8 @@ impl MemoryGates {
         enter: &Enter<'_>,
         now: Micros,
     ) -> Option<Answer> {
-        if let Some(gate) = gates.gate(home.gate)
-            && let Some(place) = gate.table.queue_quickly(&self.spec, enter, now)
+        if let Some((gate, conditions)) = gates.gate_and_conditions(home.gate)
+            && let Some(place) = gate.table.queue_quickly(&self.spec, conditions, enter, now)
             && let Some(local) = place.local
         {
             gate.expect(local, command);
@@ -254,12 +254,13 @@ impl MemoryGates {
     /// Lets in whoever a release made room for.
     #[inline(never)]
     fn hand_over(&self, mut gates: shard::Guard<'_>, home: Home) {
-        let Some(gate) = gates.gate(home.gate) else { return };
+        let Some((gate, conditions)) = gates.gate_and_conditions(home.gate) else { return };
         let now = self.clock.now();
         let seed = if self.spec.pick.is_drawn() { rand::rng().next_u64() } else { 0 };
         let mut entropy = Entropy::new(seed);
         // One release mostly makes room for one; for whoever is next as well there is a whole step.
-        let told = gate.table.promote_quickly(&self.spec, now, &mut entropy).and_then(|grant| gate.granted(grant));
+        let grant = gate.table.promote_quickly(&self.spec, conditions, now, &mut entropy);
+        let told = grant.and_then(|grant| gate.granted(grant));
         let rest = gate.table.has_promotion(&self.spec);
         drop(gates);
         if rest {
@@ -273,7 +274,7 @@ impl MemoryGates {
 
     /// One step of the gate that is there, and what follows from it under the same lock.
     fn step(&self, gates: &mut shard::Gates, home: Home, command: &Command<'_>, after: &mut Aftermath) -> Answer {
-        let Some(gate) = gates.gate(home.gate) else {
+        let Some((gate, conditions)) = gates.gate_and_conditions(home.gate) else {
             return done(Outcome::of_nothing(&command.verb, &self.spec));
         };
         let observed = self.observers.listening();
@@ -284,7 +285,7 @@ impl MemoryGates {
             (false, false) => Record::Nothing,
         };
         let mut effects = Effects::new(record);
-        let answer = rules::step(&mut gate.table, &self.spec, &command.verb, now, entropy, &mut effects);
+        let answer = rules::step(&mut gate.table, &self.spec, conditions, &command.verb, now, entropy, &mut effects);
         gate.collect(&effects, command, &answer, &mut after.told);
         if let (Verb::GiveUp { key: Key::Local(local), .. }, None) = (&command.verb, after.expelled) {
             // It will not ask any more, though what became of it may have been decided just before.
@@ -365,7 +366,7 @@ impl MemoryGates {
         let mut conditions = self.conditions.lock();
         change(&mut conditions, self.clock.now());
         for shard in &self.shards {
-            let gates = shard.lock().set_conditions(*conditions);
+            let gates = shard.lock().set_conditions(conditions.clone());
             for gate in gates {
                 let home = Home { shard: shard.index, gate };
                 self.run(At::Home(home), &Command::new("", Verb::Tick));
@@ -440,8 +441,8 @@ impl Gates for MemoryGates {
                 None => gates.add(hash, command.resource),
             };
             let now = self.clock.now();
-            if let Some(gate) = gates.gate(at)
-                && let Some(grant) = gate.table.admit_quickly(&self.spec, enter, now)
+            if let Some((gate, conditions)) = gates.gate_and_conditions(at)
+                && let Some(grant) = gate.table.admit_quickly(&self.spec, conditions, enter, now)
             {
                 // Built where it is returned: copies of answers are what is left to be slow here.
                 return Some(Answer { outcome: Outcome::Admitted(grant), more: false, next_at: None });
@@ -520,9 +521,16 @@ impl Gates for MemoryGates {
         })
     }
 
-    fn switch(&self, state: SwitchState, reopen_in: Option<Micros>) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn switch<'a>(
+        &'a self,
+        state: SwitchState,
+        reopen_in: Option<Micros>,
+        because: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            self.set_conditions(|conditions, now| conditions.switch = Setting::new(state, reopen_in, now));
+            self.set_conditions(|conditions, now| {
+                conditions.switch = Setting::new(state, reopen_in, because, now);
+            });
             Ok(())
         })
     }

@@ -2,7 +2,7 @@ use hashbrown::HashTable;
 
 use super::gate::Gate;
 use crate::gate::table::Floor;
-use crate::gate::{Conditions, Ledger as _, Micros};
+use crate::gate::{Conditions, Micros};
 use crate::sync::Mutex;
 
 #[cfg(not(shuttle))]
@@ -107,13 +107,17 @@ impl Gates {
             }
         }
         slot.live = true;
-        if let Some(gate) = &mut slot.gate {
-            gate.table.meta_mut().conditions = self.conditions;
-        }
         let slots = &self.slots;
         let rehash = |&at: &u32| slots[at as usize].gate.as_ref().map_or(0, |gate| gate.hash);
         self.by_name.insert_unique(hash, at, rehash);
         at
+    }
+
+    /// A gate, and what holds for all of them.
+    #[inline]
+    pub(super) fn gate_and_conditions(&mut self, at: u32) -> Option<(&mut Gate, &Conditions)> {
+        let slot = self.slots.get_mut(at as usize).filter(|slot| slot.live)?;
+        Some((slot.gate.as_deref_mut()?, &self.conditions))
     }
 
     #[inline]
@@ -143,7 +147,8 @@ impl Gates {
         }
         self.free.push(at);
         if self.by_name.is_empty() && self.slots.capacity() > KEEP_ROOM_FOR {
-            *self = Gates { conditions: self.conditions, ..Gates::new(self.shard, self.floor) };
+            let conditions = std::mem::take(&mut self.conditions);
+            *self = Gates { conditions, ..Gates::new(self.shard, self.floor) };
         }
         true
     }
@@ -151,14 +156,7 @@ impl Gates {
     /// Has this hold for all gates, those to come as well; answers which there are.
     pub(super) fn set_conditions(&mut self, conditions: Conditions) -> Vec<u32> {
         self.conditions = conditions;
-        let mut there = Vec::new();
-        for (at, slot) in (0u32..).zip(&mut self.slots) {
-            if let (true, Some(gate)) = (slot.live, &mut slot.gate) {
-                gate.table.meta_mut().conditions = conditions;
-                there.push(at);
-            }
-        }
-        there
+        (0u32..).zip(&self.slots).filter(|(_, slot)| slot.live).map(|(at, _)| at).collect()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Gate> {
