@@ -13,8 +13,8 @@ pub struct Meta {
     pub waiting: u64,
     /// How many are offered a place and have not claimed it.
     pub offered: u64,
-    /// The resource's own switch, which wins over the airlock's.
-    pub switch: Option<Setting>,
+    /// The resource's own switch, which wins over the airlock's. Boxed: hardly any gate has one.
+    pub switch: Option<Box<Setting>>,
     /// When the rate is as if nobody had ever come: the theoretical arrival time of the generic cell rate algorithm
     /// (ITU-T I.371). 0 once it is past.
     pub replenished_at: Micros,

@@ -60,7 +60,7 @@ pub struct Conditions {
 
 impl Conditions {
     /// Whether they are as good as none.
-    #[inline]
+    #[inline(always)]
     pub fn are_normal(&self, now: Micros) -> bool {
         (self.switch.state == SwitchState::Open || self.switch.until <= now) && self.unwell_until <= now
     }
@@ -79,7 +79,7 @@ impl<L: Ledger> Step<'_, L> {
     /// What is in force: the resource's own setting, else the airlock's.
     pub(super) fn setting(&self) -> &Setting {
         let airlocks = Some(&self.conditions.switch).filter(|switch| switch.until > self.now);
-        self.ledger.meta().switch.as_ref().or(airlocks).unwrap_or(&Setting::OPEN)
+        self.ledger.meta().switch.as_deref().or(airlocks).unwrap_or(&Setting::OPEN)
     }
 
     fn is_unwell(&self) -> bool {
@@ -132,7 +132,7 @@ impl<L: Ledger> Step<'_, L> {
     }
 
     pub(super) fn set_switch(&mut self, setting: Option<Setting>) -> Outcome {
-        self.ledger.meta_mut().switch = setting;
+        self.ledger.meta_mut().switch = setting.map(Box::new);
         self.expire_switch();
         if let Some(until) = self.ledger.meta().switch.as_ref().map(|setting| setting.until) {
             self.expect_at(until);

@@ -72,7 +72,7 @@ pub fn invariants(
 
     // What is past its deadline is gone (G1), and the gate knows when it has to look again.
     let earliest = tickets.iter().map(|ticket| ticket.deadline).min().unwrap_or(NEVER);
-    ensure!(meta.switch == past.weather.own, "its own switch is {:?}", meta.switch);
+    ensure!(meta.switch.as_deref() == past.weather.own.as_ref(), "its own switch is {:?}", meta.switch);
     let reopens = meta.switch.as_ref().map_or(NEVER, |switch| switch.until);
     ensure!(meta.soonest <= reopens, "soonest {} is after {reopens}", meta.soonest);
     ensure!(meta.soonest <= earliest, "soonest {} is after {earliest}", meta.soonest);

@@ -139,7 +139,8 @@ impl World {
             // Without a token it is another entrant.
             return Ok(());
         }
-        let bypassed = Weather::of(self.table.meta().switch.clone(), &self.conditions, ask, self.now).bypassed();
+        let bypassed =
+            Weather::of(self.table.meta().switch.as_deref().cloned(), &self.conditions, ask, self.now).bypassed();
         if bypassed && matches!(first.outcome, Outcome::Admitted(_)) {
             // Nothing is left of who was let in past the gate: whoever asks again is another one.
             return Ok(());
@@ -198,7 +199,7 @@ impl World {
             let nothing = Outcome::of_nothing(&ask.verb(), &self.spec);
             ensure!(compare::same(&nothing, &answer.outcome), "a gate that is not there answers {nothing:?}");
         }
-        let weather = Weather::of(meta.switch.clone(), &self.conditions, ask, self.now);
+        let weather = Weather::of(meta.switch.as_deref().cloned(), &self.conditions, ask, self.now);
         let known = self.replay(ask, (&meta, weather.clone()), &effects, &answer)?;
         let past = Past { held: meta.held, known: &self.known, weather: weather.clone() };
         checks::invariants(&self.table, &self.spec, self.now, &answer, &past, (&known, &self.cells))?;

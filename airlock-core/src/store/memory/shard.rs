@@ -114,7 +114,7 @@ impl Gates {
     }
 
     /// A gate, and what holds for all of them.
-    #[inline]
+    #[inline(always)]
     pub(super) fn gate_and_conditions(&mut self, at: u32) -> Option<(&mut Gate, &Conditions)> {
         let slot = self.slots.get_mut(at as usize).filter(|slot| slot.live)?;
         Some((slot.gate.as_deref_mut()?, &self.conditions))
