@@ -21,6 +21,7 @@ mod outcome;
 mod random;
 mod rows;
 mod script;
+mod shares;
 mod weather;
 mod world;
 

@@ -13,6 +13,7 @@ use airlock_core::gate::{RETRY_HORIZON, Spec, State, Stay, Ticket};
 use crate::ask::{Ask, IDENTITIES, NO_GROUP, Name, Newcomer, TokenNumber};
 use crate::cells::Cells;
 use crate::ensure;
+use crate::shares::Shares;
 use crate::weather::Weather;
 
 /// Stands for the id of a group that the oracle cannot know.
@@ -44,6 +45,7 @@ pub struct Replay<'a> {
     pub fence: u64,
     pub tickets: Vec<Known>,
     pub cells: Cells,
+    pub shares: Shares,
     /// The arrival of whoever was drawn before and is still next.
     pub drawn: u64,
     /// Whoever asked and was let in by a rate alone, or past a bypassed gate, of which nothing is left.
@@ -64,19 +66,22 @@ pub fn before(a: &Ticket, b: &Ticket) -> bool {
     a.lane.cmp(&b.lane).then(order).then(a.arrival.cmp(&b.arrival)) == Ordering::Less
 }
 
+pub fn waiting(tickets: &[Known]) -> impl Iterator<Item = &Known> {
+    tickets.iter().filter(|known| known.ticket.state == State::Waiting)
+}
+
 /// Under fair shares: the longest wait of each group that is below its cap.
 pub fn fair_heads(tickets: &[Known]) -> Vec<Known> {
-    let waiting = || tickets.iter().filter(|known| known.ticket.state == State::Waiting);
     let first = |known: &&Known| {
         let before = |other: &Known| other.group == known.group && other.ticket.arrival < known.ticket.arrival;
-        !waiting().any(before)
+        !waiting(tickets).any(before)
     };
     let below = |known: &&Known| below_cap(tickets, known.group, known.cap, known.ticket.weight);
-    waiting().filter(first).filter(below).copied().collect()
+    waiting(tickets).filter(first).filter(below).copied().collect()
 }
 
 /// Whether so much more of that group may be inside.
-fn below_cap(tickets: &[Known], group: Option<usize>, cap: u32, weight: u32) -> bool {
+pub fn below_cap(tickets: &[Known], group: Option<usize>, cap: u32, weight: u32) -> bool {
     let inside = tickets.iter().filter(|known| known.ticket.state.takes_room() && known.group == group);
     let in_use: u32 = inside.map(|known| known.ticket.weight).sum();
     cap == 0 || in_use + weight <= cap
@@ -89,9 +94,9 @@ impl<'a> Replay<'a> {
         now: Micros,
         (limit, weather): (u32, Weather),
         meta: &Meta,
-        past: (&[Known], &Cells),
+        past: (&[Known], &Cells, &Shares),
     ) -> Self {
-        let (tickets, cells) = (past.0.to_vec(), past.1.clone());
+        let (tickets, cells, shares) = (past.0.to_vec(), past.1.clone(), past.2.clone());
         Replay {
             spec,
             ask,
@@ -102,6 +107,7 @@ impl<'a> Replay<'a> {
             fence: meta.fence,
             tickets,
             cells,
+            shares,
             drawn: meta.drawn,
             passed: None,
             seen: Vec::new(),
@@ -144,7 +150,7 @@ impl<'a> Replay<'a> {
     }
 
     fn waiting(&self) -> impl Iterator<Item = &Known> {
-        self.tickets.iter().filter(|known| known.ticket.state == State::Waiting)
+        waiting(&self.tickets)
     }
 
     fn head(&self) -> Option<u32> {
@@ -173,7 +179,7 @@ impl<'a> Replay<'a> {
         match self.spec.pick {
             // Where all groups are at their caps, these mean nothing.
             Pick::Fair if self.weather.bypassed() && fair_heads(&self.tickets).is_empty() => ticket.arrival == oldest,
-            Pick::Fair => fair_heads(&self.tickets).iter().any(|head| head.ticket.arrival == ticket.arrival),
+            Pick::Fair => self.shares.next(&self.tickets) == Some(ticket.arrival),
             // All are, and go in line order.
             _ if self.weather.bypassed() => self.head_is(ticket),
             Pick::Head => self.head_is(ticket),
@@ -226,20 +232,18 @@ impl<'a> Replay<'a> {
         (known.who, known.group) = (None, None);
     }
 
-    /// Whether this newcomer has to be let in at once. Whose turn it is under fair shares is tested elsewhere.
-    pub fn must_enter(&self, new: &Newcomer) -> bool {
-        self.may_enter(new) && (!self.is_fair() || fair_heads(&self.tickets).is_empty())
-    }
-
-    /// Whether this newcomer may enter at once: nobody barges (G5).
-    pub fn may_enter(&self, new: &Newcomer) -> bool {
+    /// Whether this newcomer is let in at once: nobody barges (G5), and no place is left free (G6).
+    pub fn enters(&self, new: &Newcomer) -> bool {
         let ticket = self.newcomer(new, State::Holding, self.arrival.saturating_add(1).max(self.now));
         let first = match self.spec.pick {
             Pick::Head => self.waiting().all(|known| before(&ticket, &known.ticket)),
             Pick::Nobody => true,
             Pick::Fair => {
                 let group = self.group_of(new);
-                self.waiting().all(|known| known.group != group) && below_cap(&self.tickets, group, new.cap, new.weight)
+                let alone = self.waiting().all(|known| known.group != group);
+                let below = below_cap(&self.tickets, group, new.cap, new.weight);
+                let first = |group| self.shares.is_first(group, new.share, new.weight, &self.tickets);
+                alone && below && group.is_some_and(first)
             }
             _ => self.waiting().next().is_none(),
         };
@@ -388,7 +392,7 @@ impl<'a> Replay<'a> {
     fn queued(&mut self, effect: &Effect<u32>) -> Result<(), String> {
         let new = self.enters_anew()?;
         ensure!(new.stay != Stay::No && self.spec.pick != Pick::Nobody, "queued, but does not wait");
-        ensure!(!self.must_enter(&new), "queued, but there was room for it");
+        ensure!(!self.enters(&new), "queued, but there was room for it");
         ensure!(!self.weather.bypassed(), "queued, where everybody passes");
         ensure!(self.weather.turns_away(self.now).is_none(), "queued, but it is closed");
         let in_line = self.count(State::Waiting) + self.count(State::Offered);
@@ -406,6 +410,10 @@ impl<'a> Replay<'a> {
         self.told(effect, &known)?;
         self.entered = Some(effect.id);
         self.push(known);
+        if let Some(group) = group.filter(|_| self.is_fair()) {
+            self.shares.came(group, new.share, cap);
+            self.shares.settle(Some(group), &self.tickets);
+        }
         Ok(())
     }
 
@@ -417,7 +425,7 @@ impl<'a> Replay<'a> {
         ensure!(self.weather.serves(), "admitted, where nobody is let in");
         ensure!(self.weather.turns_away(self.now).is_none(), "admitted, but it is closed");
         ensure!(self.has_room(new.weight), "admitted above the limit");
-        ensure!(self.may_enter(&new), "barged");
+        ensure!(self.enters(&new), "barged");
         self.cells.spend(self.spec.rate, new.weight, self.now)?;
         let arrival = self.next_arrival();
         let mut ticket = self.newcomer(&new, State::Holding, arrival);
@@ -432,10 +440,16 @@ impl<'a> Replay<'a> {
         self.told(effect, &known)?;
         self.entered = Some(effect.id);
         self.push(known);
+        if let Some(group) = group {
+            self.shares.came(group, new.share, cap);
+            self.shares.charge(group, new.weight, &self.tickets);
+            self.shares.settle(Some(group), &self.tickets);
+        }
         if !self.spec.leased {
             self.seen.push("let through");
         }
         self.keep_if(self.spec.leased, effect, self.tickets.len() - 1, true);
+        self.shares.settle(group, &self.tickets);
         Ok(())
     }
 
@@ -474,6 +488,7 @@ impl<'a> Replay<'a> {
         self.claimed = true;
         let fair = self.is_fair() && known.ticket.weight > 0;
         let known = &mut self.tickets[at];
+        let whose = known.group;
         known.group = known.group.filter(|_| fair);
         let group = known.ticket.group.filter(|_| fair);
         known.ticket = Ticket { state: State::Holding, attend, deadline, since: self.now, group, ..known.ticket };
@@ -482,6 +497,7 @@ impl<'a> Replay<'a> {
             self.seen.push("let through from an offer");
         }
         self.keep_if(self.spec.leased, effect, at, true);
+        self.shares.settle(whose, &self.tickets);
         Ok(())
     }
 
@@ -526,6 +542,10 @@ impl<'a> Replay<'a> {
             ticket.deadline = self.now + self.spec.line.claim_window;
         }
         self.tickets[at].ticket = ticket;
+        if let Some(group) = known.group.filter(|_| self.is_fair()) {
+            self.shares.charge(group, ticket.weight, &self.tickets);
+            self.shares.settle(Some(group), &self.tickets);
+        }
         self.told(effect, &self.tickets[at])?;
         let Change::Granted(grant) = effect.change else {
             ensure!(ticket.state == State::Offered, "only offered, though it is beside the gate");
@@ -548,6 +568,7 @@ impl<'a> Replay<'a> {
             self.seen.push("let through from the line");
         }
         self.keep_if(leased, effect, at, false);
+        self.shares.settle(known.group, &self.tickets);
         Ok(())
     }
 
@@ -565,6 +586,7 @@ impl<'a> Replay<'a> {
             nonce: 0,
             ..known.ticket
         };
+        self.shares.settle(known.group, &self.tickets);
         self.told(effect, &self.tickets[at])
     }
 
@@ -647,6 +669,7 @@ impl<'a> Replay<'a> {
         } else {
             self.tickets.swap_remove(at);
         }
+        self.shares.settle(known.group, &self.tickets);
         Ok(())
     }
 }

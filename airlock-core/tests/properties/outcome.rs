@@ -148,7 +148,7 @@ impl Replay<'_> {
                 let holds = mine.is_some_and(|(_, known)| known.ticket.state == State::Holding);
                 let away = self.weather.turns_away(self.now);
                 let comes = mine.is_none() && away.is_none() && !self.weather.bypassed();
-                let shut_out = comes && !too_heavy && !self.must_enter(new);
+                let shut_out = comes && !too_heavy && !self.enters(new);
                 let waits = new.stay != Stay::No && self.spec.pick != Pick::Nobody;
                 let limit = self.spec.line.group_capacity;
                 // The rate or the operator alone is in the way; how long it will be is known only to whoever is next.

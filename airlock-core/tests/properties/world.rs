@@ -19,6 +19,7 @@ use crate::model::{Known, Replay};
 use crate::random::Random;
 use crate::rows::Rows;
 use crate::script::{self, Kind, Script, own_name};
+use crate::shares::Shares;
 use crate::weather::Weather;
 
 /// How many commands a failure shows.
@@ -38,6 +39,7 @@ pub struct World {
     quick: Option<Table>,
     known: Vec<Known>,
     cells: Cells,
+    shares: Shares,
     /// When the gate said that something will happen by itself.
     next_at: Option<Micros>,
     log: VecDeque<(Micros, Ask, Outcome)>,
@@ -65,6 +67,7 @@ impl World {
             quick: (kind == Kind::Guarded).then(|| Table::starting_at(floor, 7)),
             known: Vec::new(),
             cells: Cells::default(),
+            shares: Shares::default(),
             next_at: None,
             log: VecDeque::new(),
             handles: HashSet::new(),
@@ -250,8 +253,14 @@ impl World {
         answer: &Answer,
     ) -> Result<Vec<Known>, String> {
         let limit = self.table.meta().override_limit.unwrap_or(self.spec.limit);
-        let mut replay =
-            Replay::new(&self.spec, ask, self.now, (limit, weather.clone()), meta, (&self.known, &self.cells));
+        let mut replay = Replay::new(
+            &self.spec,
+            ask,
+            self.now,
+            (limit, weather.clone()),
+            meta,
+            (&self.known, &self.cells, &self.shares),
+        );
         let mut endings: Vec<Ending> = Vec::new();
         for effect in effects.iter() {
             replay.apply(effect).map_err(|problem| format!("{problem}\nin {effects:?}"))?;
@@ -269,6 +278,7 @@ impl World {
             self.coverage.count(what);
         }
         self.cells = replay.cells;
+        self.shares = replay.shares;
         let mut known = replay.tickets;
         known.sort_by_key(|known| known.id);
         let mut expected = known.iter_mut();
