@@ -149,12 +149,12 @@ impl<L: Ledger> Step<'_, L> {
         };
         if !waited {
             meta.lanes += 1;
-            group.start = group.finish.max(meta.virtual_time);
+            group.start = group.finish;
         }
         group.head = head.arrival;
         group.listed = below_cap(group, head.weight);
         if group.listed && !was_listed {
-            // Being parked banks nothing.
+            // Being away or parked banks nothing.
             group.start = group.start.max(meta.virtual_time);
         }
         group.tag = group.start + f64::from(head.weight) / group.share;
