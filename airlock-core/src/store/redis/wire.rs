@@ -1,0 +1,368 @@
+//! What is said to the script, and by it.
+
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use super::msgpack::{Reader, Writer, unexpected};
+use crate::error::StoreError;
+use crate::gate::{
+    Answer, Change, Conditions, Denial, Effect, Ending, Enter, Grant, Holder, Inspection, Key, Micros, NEVER, OnMissed,
+    OnReentry, Outcome, Pick, Place, Record, Spec, Stay, SwitchState, Verb, Waiter, Whom,
+};
+use crate::token::Secret;
+
+/// Which form of keys and calls the script is for.
+pub const LAYOUT: u64 = 1;
+
+/// How a ticket is named on the server, which never sees a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TicketId(pub [u8; 16]);
+
+impl TicketId {
+    /// The ticket with that token.
+    pub fn of(secret: &Secret) -> Self {
+        let digest: [u8; 32] = Sha256::digest(secret.expose_bytes()).into();
+        let mut id = [0; 16];
+        id.copy_from_slice(&digest[..16]);
+        TicketId(id)
+    }
+}
+
+/// A process that attends waiters.
+pub type NodeId = [u8; 16];
+
+/// The first argument of a call: the airlock, and what holds for all of its gates at the moment.
+///
+/// `keep` is for how long a gate is kept after the last command that changed it: twice the longest time anything of it
+/// may take, and a minute.
+pub fn header(
+    spec: &Spec,
+    conditions: &Conditions,
+    prefix: &str,
+    record: Record,
+    keep: Micros,
+) -> Result<Vec<u8>, StoreError> {
+    if spec.guarded {
+        return Err(StoreError::not_executed("leases in Redis have deadlines: no guard lives beside its gate"));
+    }
+    let record = match record {
+        Record::Nothing => "nothing",
+        Record::Changes => "changes",
+        Record::Names => "names",
+    };
+    let (overdue, base, per_second, max) = match spec.pick {
+        Pick::Uniform { overdue } => (overdue, 0.0, 0.0, 0.0),
+        Pick::Aging { base, per_second, max } => (None, base, per_second, max),
+        Pick::Nobody | Pick::Head | Pick::Fair => (None, 0.0, 0.0, 0.0),
+    };
+    let pick = match spec.pick {
+        Pick::Nobody => "nobody",
+        Pick::Head => "head",
+        Pick::Fair => "fair",
+        Pick::Uniform { .. } => "uniform",
+        Pick::Aging { .. } => "aging",
+    };
+    let mut writer = Writer::new();
+    writer.number(LAYOUT)?.bytes(prefix)?.bytes(&*spec.name)?.bytes(record)?.number(keep.min(NEVER))?;
+    writer.number(spec.limit.into())?.maybe_number(spec.rate.map(|rate| rate.interval))?;
+    writer.number(spec.rate.map_or(0, |rate| rate.burst).into())?.flag(spec.leased)?;
+    writer.number(spec.ttl.min(NEVER))?.number(spec.max_hold.min(NEVER))?;
+    writer.bytes(pick)?.maybe_number(overdue.map(|overdue| overdue.min(NEVER)))?;
+    writer.double(base)?.double(per_second)?.double(max)?;
+    let line = &spec.line;
+    writer.number(line.capacity.min(NEVER))?.number(line.group_capacity.min(NEVER))?;
+    writer.number(line.presence.min(NEVER))?.number(line.claim_window.min(NEVER))?;
+    writer.flag(line.on_missed == OnMissed::Requeue)?.flag(spec.on_reentry == OnReentry::Share)?;
+    writer.number(line.refresh_after().min(NEVER))?.number(spec.step_bound.into())?;
+    let switch = &conditions.switch;
+    writer.bytes(switch_name(switch.state))?.number(switch.until.min(NEVER))?.maybe_bytes(switch.because.as_deref())?;
+    writer.number(conditions.unwell_until.min(NEVER))?;
+    writer.finish()
+}
+
+/// A further argument of a call: one command. `node` is whom to tell of a waiter that stays beside the gate.
+///
+/// # Errors
+///
+/// For what only a store of this process can do: handles, and entering without a token.
+pub fn command(verb: &Verb<'_>, entropy: u64, node: Option<&NodeId>) -> Result<Vec<u8>, StoreError> {
+    let mut writer = Writer::new();
+    let name = match verb {
+        Verb::Enter(_) => "enter",
+        Verb::Poll { .. } => "poll",
+        Verb::Look { .. } => "look",
+        Verb::Claim { .. } => "claim",
+        Verb::Renew { .. } => "renew",
+        Verb::Adopt { .. } => "adopt",
+        Verb::Restore { .. } => "restore",
+        Verb::GiveUp { .. } => "give-up",
+        Verb::Resize { .. } => "resize",
+        Verb::Switch { .. } => "switch",
+        Verb::Evict { .. } => "evict",
+        Verb::Inspect { .. } => "inspect",
+        Verb::Tick => "tick",
+    };
+    writer.bytes(name)?.number(entropy >> 32)?.number(entropy & 0xffff_ffff)?;
+    let (id, identity, fence) = match *verb {
+        Verb::Enter(Enter { key: Some(Key::Token(secret)), identity, .. }) => {
+            (Some(TicketId::of(&secret)), identity, 0)
+        }
+        Verb::Enter(_) => return Err(StoreError::not_executed("who enters by Redis needs a token")),
+        Verb::Evict { whom: Whom::Identity(identity) } => (None, Some(identity), 0),
+        Verb::Evict { whom: Whom::Fence(fence) } => (None, None, fence),
+        _ => match verb.key() {
+            Some(Key::Token(secret)) => (Some(TicketId::of(&secret)), None, 0),
+            Some(Key::Identity { identity, fence }) => (None, Some(identity), fence),
+            Some(Key::Local(_)) => return Err(StoreError::not_executed("a handle means nothing to Redis")),
+            None => (None, None, 0),
+        },
+    };
+    writer.maybe_bytes(id.map(|id| id.0))?.maybe_bytes(identity)?.number(fence.min(NEVER))?;
+    match *verb {
+        Verb::Enter(enter) => {
+            let stay = match enter.stay {
+                Stay::No => "no",
+                Stay::Here => "here",
+                Stay::Away => "away",
+            };
+            writer.maybe_bytes(node)?.maybe_bytes(enter.group)?.number(enter.weight.into())?;
+            writer.double(enter.score)?.double(enter.per_second)?.double(enter.share)?;
+            writer.number(enter.cap.into())?.bytes(stay)?;
+        }
+        // A nonce has 53 bits: what is above names none, and shall not become one.
+        Verb::Claim { nonce, .. } => drop(writer.number(nonce.min(NEVER + 1))?),
+        Verb::Renew { ttl, .. } => drop(writer.maybe_number(ttl.map(|ttl| ttl.min(NEVER)))?),
+        Verb::Adopt { detach, .. } => drop(writer.flag(detach)?),
+        Verb::GiveUp { doubt, .. } => drop(writer.flag(doubt)?),
+        Verb::Resize { limit } => drop(writer.maybe_number(limit.map(u64::from))?),
+        Verb::Switch { state, reopen_in, because } => {
+            writer.maybe_bytes(state.map(switch_name))?.maybe_number(reopen_in.map(|after| after.min(NEVER)))?;
+            writer.maybe_bytes(because)?;
+        }
+        Verb::Inspect { page } => drop(writer.number(page.offset.min(NEVER))?.number(page.count.min(NEVER))?),
+        Verb::Poll { .. } | Verb::Look { .. } | Verb::Restore { .. } | Verb::Evict { .. } | Verb::Tick => {}
+    }
+    writer.finish()
+}
+
+/// What became of one command.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    /// The answer to whoever asked.
+    pub answer: Answer,
+    /// What it did to whom, in that order.
+    pub effects: Vec<Told>,
+}
+
+/// One change of one ticket.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The change.
+    pub effect: Effect<TicketId>,
+    /// The node that attends it while it waits beside the gate.
+    pub node: Option<NodeId>,
+}
+
+/// The answer of a call, one for each of its commands.
+pub fn answers(bytes: &[u8]) -> Result<Vec<Decided>, StoreError> {
+    let mut reader = Reader::new(bytes);
+    let count = reader.array()?;
+    let decided = (0..count).map(|_| decided(&mut reader)).collect::<Result<_, _>>()?;
+    reader.finish()?;
+    Ok(decided)
+}
+
+fn decided(reader: &mut Reader<'_>) -> Result<Decided, StoreError> {
+    reader.array_of(4)?;
+    let outcome = outcome(reader)?;
+    let more = reader.flag()?;
+    let next_at = reader.maybe(Reader::number)?;
+    let count = reader.array()?;
+    let effects = (0..count).map(|_| told(reader)).collect::<Result<_, _>>()?;
+    Ok(Decided { answer: Answer { outcome, more, next_at }, effects })
+}
+
+fn outcome(reader: &mut Reader<'_>) -> Result<Outcome, StoreError> {
+    let len = reader.array()?;
+    let name = reader.text()?;
+    let (expected, outcome) = match name {
+        "admitted" => (2, Outcome::Admitted(grant(reader)?)),
+        "queued" => (7, Outcome::Queued(place(reader)?)),
+        "offered" => {
+            let (nonce, fence, claim_by) = (reader.number()?, reader.number()?, reader.number()?);
+            (4, Outcome::Offered { nonce, fence, claim_by })
+        }
+        "refused" => {
+            let (reason, retry_after) = (denial(reader.text()?)?, reader.maybe(Reader::number)?);
+            (4, Outcome::Refused { reason, retry_after, because: reader.maybe(Reader::text)?.map(Arc::from) })
+        }
+        "over" => (2, Outcome::Over(ending(reader.text()?)?)),
+        "renewed" => (2, Outcome::Renewed(reader.number()?)),
+        "lost" => (1, Outcome::Lost),
+        "released" => (1, Outcome::Released),
+        "left" => (1, Outcome::Left),
+        "not-held" => (1, Outcome::NotHeld),
+        "unknown" => (1, Outcome::Unknown),
+        "missed" => (1, Outcome::Missed),
+        "done" => (1, Outcome::Done),
+        "seen" => (8, Outcome::Seen(Box::new(inspection(reader)?))),
+        "again" => (1, Outcome::Again),
+        other => return Err(unexpected(format_args!("an outcome called {other:?}"))),
+    };
+    if len != expected {
+        return Err(unexpected(format_args!("{name} with {len} elements instead of {expected}")));
+    }
+    Ok(outcome)
+}
+
+fn grant(reader: &mut Reader<'_>) -> Result<Grant, StoreError> {
+    reader.array_of(6)?;
+    Ok(Grant {
+        local: None,
+        fence: reader.number()?,
+        floor: reader.number()?,
+        until: reader.number()?,
+        shared: reader.flag()?,
+        waited: reader.number()?,
+        leased: reader.flag()?,
+    })
+}
+
+fn place(reader: &mut Reader<'_>) -> Result<Place, StoreError> {
+    Ok(Place {
+        local: None,
+        position: reader.number()?,
+        exact: reader.flag()?,
+        waiting: reader.number()?,
+        chance: reader.maybe(Reader::double)?,
+        estimated_wait: reader.maybe(Reader::number)?,
+        refresh_after: reader.number()?,
+    })
+}
+
+fn inspection(reader: &mut Reader<'_>) -> Result<Inspection, StoreError> {
+    let limit = reader.small_number()?;
+    let limit_override = reader.maybe(Reader::small_number)?;
+    let (in_use, offered, waiting) = (reader.number()?, reader.number()?, reader.number()?);
+    let count = reader.array()?;
+    let holders = (0..count).map(|_| holder(reader)).collect::<Result<_, _>>()?;
+    let count = reader.array()?;
+    let waiters = (0..count).map(|_| waiter(reader)).collect::<Result<_, _>>()?;
+    Ok(Inspection { limit, limit_override, in_use, offered, waiting, holders, waiters })
+}
+
+fn holder(reader: &mut Reader<'_>) -> Result<Holder, StoreError> {
+    reader.array_of(5)?;
+    Ok(Holder {
+        identity: reader.maybe(Reader::text)?.map(Arc::from),
+        fence: reader.number()?,
+        weight: reader.small_number()?,
+        age: reader.number()?,
+        offered: reader.flag()?,
+    })
+}
+
+fn waiter(reader: &mut Reader<'_>) -> Result<Waiter, StoreError> {
+    reader.array_of(4)?;
+    Ok(Waiter {
+        identity: reader.maybe(Reader::text)?.map(Arc::from),
+        position: reader.number()?,
+        weight: reader.small_number()?,
+        age: reader.number()?,
+    })
+}
+
+fn told(reader: &mut Reader<'_>) -> Result<Told, StoreError> {
+    reader.array_of(9)?;
+    let name = reader.text()?;
+    let id = TicketId(reader.id()?);
+    let node = reader.maybe(Reader::id)?;
+    let identity = reader.maybe(Reader::text)?.map(Arc::from);
+    let (fence, arrival, since) = (reader.number()?, reader.number()?, reader.number()?);
+    let awaited = reader.flag()?;
+    let change = change(name, reader)?;
+    Ok(Told { effect: Effect { id, change, fence, arrival, since, local: None, awaited, identity }, node })
+}
+
+fn change(name: &str, reader: &mut Reader<'_>) -> Result<Change, StoreError> {
+    let plain = match name {
+        "granted" => return Ok(Change::Granted(grant(reader)?)),
+        "ended" => return Ok(Change::Ended(ending(reader.text()?)?)),
+        "admitted" => Change::Admitted,
+        "queued" => Change::Queued,
+        "offered" => Change::Offered,
+        "requeued" => Change::Requeued,
+        other => return Err(unexpected(format_args!("a change called {other:?}"))),
+    };
+    match reader.flag()? {
+        false => Ok(plain),
+        true => Err(unexpected(format_args!("{name} with something to it"))),
+    }
+}
+
+/// What a node hears of somebody who waits there.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// The airlock.
+    pub name: Arc<str>,
+    /// Its resource.
+    pub resource: Arc<str>,
+    /// Who.
+    pub id: TicketId,
+    /// What happened: it was granted its place, or its waiting ended.
+    pub change: Change,
+}
+
+/// A message of the script to a node.
+pub fn message(bytes: &[u8]) -> Result<Message, StoreError> {
+    let mut reader = Reader::new(bytes);
+    reader.array_of(5)?;
+    let (name, resource) = (Arc::from(reader.text()?), Arc::from(reader.text()?));
+    let id = TicketId(reader.id()?);
+    let what = reader.text()?;
+    let change = change(what, &mut reader)?;
+    reader.finish()?;
+    Ok(Message { name, resource, id, change })
+}
+
+fn switch_name(state: SwitchState) -> &'static str {
+    match state {
+        SwitchState::Open => "open",
+        SwitchState::Closed => "closed",
+        SwitchState::Hold => "hold",
+        SwitchState::Drain => "drain",
+        SwitchState::Bypass => "bypass",
+    }
+}
+
+fn denial(name: &str) -> Result<Denial, StoreError> {
+    Ok(match name {
+        "full" => Denial::Full,
+        "limited" => Denial::Limited,
+        "closed" => Denial::Closed,
+        "line-full" => Denial::LineFull,
+        "group-line-full" => Denial::GroupLineFull,
+        "duplicate" => Denial::Duplicate,
+        "too-heavy" => Denial::TooHeavy,
+        other => return Err(unexpected(format_args!("a reason called {other:?}"))),
+    })
+}
+
+/// How a ticket ended, as it is written there.
+pub fn ending(name: &str) -> Result<Ending, StoreError> {
+    Ok(match name {
+        "released" => Ending::Released,
+        "admitted" => Ending::Admitted,
+        "left" => Ending::Left,
+        "lapsed" => Ending::Lapsed,
+        "missed" => Ending::Missed,
+        "absent" => Ending::Absent,
+        "evicted" => Ending::Evicted,
+        "superseded" => Ending::Superseded,
+        "too-heavy" => Ending::TooHeavy,
+        "spent" => Ending::Spent,
+        "closed" => Ending::Closed,
+        other => return Err(unexpected(format_args!("an ending called {other:?}"))),
+    })
+}
