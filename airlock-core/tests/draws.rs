@@ -76,6 +76,7 @@ impl Pool {
             on_reentry: OnReentry::Refuse,
             step_bound: 64,
             guarded: true,
+            shared: None,
         };
         let table = Table::starting_at(Floor::default(), 0);
         let mut pool = Pool { spec, table, random: Random(seed()), now: 0, tokens: 0 };

@@ -65,6 +65,7 @@ impl Gate {
             on_reentry: OnReentry::Refuse,
             step_bound: 64,
             guarded: true,
+            shared: None,
         };
         let table = Table::starting_at(Floor::default(), 0);
         let mut gate = Gate { table, spec, inside: None, now: 1_000_000_000_000, came: 0 };

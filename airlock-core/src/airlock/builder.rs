@@ -126,6 +126,7 @@ impl Builder {
             on_reentry: self.on_reentry,
             step_bound: STEP_BOUND,
             guarded: false,
+            shared: None,
         };
         let observers = Observers::new(spec.name.clone(), self.observers);
         let gates = self.store.open(&spec, &observers)?;

@@ -26,7 +26,7 @@ impl<L: Ledger> Step<'_, L> {
         if waiting == 0 {
             return None;
         }
-        let index = match self.spec.pick {
+        let index = match self.pick {
             Pick::Uniform { overdue: Some(overdue) } if self.waited(0)? >= overdue => 0,
             Pick::Uniform { .. } => self.entropy.below(waiting),
             Pick::Aging { base, per_second, max } => self.draw_by_age(waiting, base, per_second, max)?,

@@ -5,7 +5,7 @@ impl<L: Ledger> Step<'_, L> {
     pub(super) fn enter(&mut self, enter: &Enter<'_>) -> Outcome {
         // A draw goes by arrival, whatever a strategy's rank says.
         let by_arrival = Enter { score: 0.0, per_second: 0.0, ..*enter };
-        let enter = if self.spec.pick.is_drawn() { &by_arrival } else { enter };
+        let enter = if self.pick.is_drawn() { &by_arrival } else { enter };
         if let Some((id, ticket)) = self.find(enter.key.as_ref()) {
             return self.enter_again(id, ticket, enter);
         }
@@ -45,7 +45,7 @@ impl<L: Ledger> Step<'_, L> {
             Stay::Here => Attend::Here,
             Stay::Away => Attend::Away,
         };
-        if self.spec.pick == Pick::Nobody {
+        if self.pick == Pick::Nobody {
             return self.no_room(enter.weight);
         }
         self.queue(enter, attend, group)
@@ -213,7 +213,7 @@ impl<L: Ledger> Step<'_, L> {
         if self.ledger.meta().waiting == 0 {
             return true;
         }
-        match self.spec.pick {
+        match self.pick {
             Pick::Nobody => true,
             // It might be, once it is in the pool.
             Pick::Fair | Pick::Uniform { .. } | Pick::Aging { .. } => false,

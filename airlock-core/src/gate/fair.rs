@@ -13,7 +13,7 @@ const REAPED: usize = 4;
 
 impl<L: Ledger> Step<'_, L> {
     pub(super) fn is_fair(&self) -> bool {
-        self.spec.pick == Pick::Fair
+        self.pick == Pick::Fair
     }
 
     /// The group of a newcomer, where groups count. Under fair shares those without one are a group as well.

@@ -1,7 +1,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use super::{Group, GroupId, Key, Meta, Micros, State, Ticket, sortable};
+use super::{Agreed, Group, GroupId, Key, Meta, Micros, State, Ticket, sortable};
 use crate::token::{Local, Secret};
 
 /// The handful of table operations that a gate needs.
@@ -17,6 +17,10 @@ pub trait Ledger {
     fn meta(&self) -> &Meta;
     /// The gate's own record, to change.
     fn meta_mut(&mut self) -> &mut Meta;
+    /// What the nodes that share this gate are agreed on; nothing where it is not shared.
+    fn agreed(&self) -> Option<Agreed>;
+    /// Replaces that.
+    fn set_agreed(&mut self, agreed: Agreed);
     /// Whether there is no ticket in any state.
     fn is_empty(&self) -> bool;
 

@@ -68,20 +68,20 @@ impl<L: Ledger> Step<'_, L> {
 
     pub(super) fn place_of(&self, id: L::Id, ticket: &Ticket) -> Place {
         let meta = self.ledger.meta();
-        let position = match self.spec.pick {
+        let position = match self.pick {
             // In a lottery everybody is as near to the door as all together.
             Pick::Uniform { .. } | Pick::Aging { .. } => meta.waiting,
             Pick::Fair => self.ahead_by_turns(ticket) + 1,
             Pick::Head | Pick::Nobody => self.ledger.rank(LineOrder::from(ticket)) + 1,
         };
-        Place::new(self.ledger.local(id), position, meta, self.spec)
+        Place::new(self.ledger.local(id), position, meta, self.pick, self.spec)
     }
 
     /// Until when somebody attended like this, who asks now, counts as present.
     pub(super) fn presence(&self, attend: Attend) -> Micros {
         match attend {
-            // It is there for as long as its future is.
-            Attend::Here => NEVER,
+            // It is there for as long as its future is, which the store knows where it lives beside it.
+            Attend::Here => self.spec.shared.map_or(NEVER, |nodes| (self.now + nodes.presence).min(NEVER)),
             Attend::Away => (self.now + self.spec.line.presence).min(NEVER),
         }
     }
@@ -99,15 +99,15 @@ impl<L: Ledger> Step<'_, L> {
 }
 
 impl Place {
-    pub(super) fn new(local: Option<Local>, position: u64, meta: &Meta, spec: &Spec) -> Self {
+    pub(super) fn new(local: Option<Local>, position: u64, meta: &Meta, pick: Pick, spec: &Spec) -> Self {
         // What is ahead departs one by one at the line's pace, and then this one does.
         let estimated_wait = (meta.pace_samples > 0).then_some((position as f64 * meta.pace) as Micros);
-        let alike = matches!(spec.pick, Pick::Uniform { overdue: None });
+        let alike = matches!(pick, Pick::Uniform { overdue: None });
         Place {
             local,
             position,
             // Luck, or somebody of a quieter group, may still come in ahead.
-            exact: matches!(spec.pick, Pick::Head | Pick::Nobody),
+            exact: matches!(pick, Pick::Head | Pick::Nobody),
             waiting: meta.waiting,
             chance: alike.then(|| 1.0 / meta.waiting.max(1) as f64),
             estimated_wait: estimated_wait.map(|wait| wait.min(NEVER)),

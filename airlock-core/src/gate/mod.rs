@@ -29,8 +29,10 @@
 //! | `hold.rs` | claim, renew, give up (G3, G11, G13, G14) |
 //! | `line.rs` | places, presence, expected waits (G9, G12) |
 //! | `operate.rs` | limits, evictions, inspection (G8, G18) |
+//! | `agreed.rs` | whose configuration counts, where nodes differ (G18) |
 //! | `switch.rs` | whether newcomers and the line are served at all (G19, G20) |
 
+mod agreed;
 mod answer;
 mod command;
 mod draw;
@@ -51,13 +53,14 @@ mod switch;
 pub mod table;
 mod ticket;
 
+pub use agreed::{Agreed, Asked};
 pub use answer::{Answer, Change, Denial, Effect, Effects, Ending, Grant, Outcome, Place, Record};
 pub use command::{Enter, Key, Stay, Verb, Whom};
 pub use ledger::{Ledger, LineOrder};
 pub use meta::{Group, GroupId, Meta};
 pub use operate::{Holder, Inspection, Page, Waiter};
 pub use order::sortable;
-pub use spec::{LineSpec, OnMissed, OnReentry, Pick, RateSpec, Spec};
+pub use spec::{LineSpec, OnMissed, OnReentry, Pick, RateSpec, SharedSpec, Spec};
 pub use switch::{Conditions, Setting, SwitchState};
 pub use table::Table;
 pub use ticket::{Attend, State, Ticket};
@@ -87,7 +90,10 @@ pub fn step<L: Ledger>(
     effects: &mut Effects<L::Id>,
 ) -> Answer {
     let entropy = Entropy::new(entropy);
-    let mut step = Step { ledger, spec, conditions, now, entropy, effects, budget: spec.step_bound, more: false };
+    let (configured, pick) = (spec.limit, spec.pick);
+    let budget = spec.step_bound;
+    let mut step = Step { ledger, spec, conditions, configured, pick, now, entropy, effects, budget, more: false };
+    step.agree();
     step.replenish();
     step.expire_switch();
     if step.ledger.meta().soonest <= now {
@@ -117,6 +123,10 @@ struct Step<'a, L: Ledger> {
     ledger: &'a mut L,
     spec: &'a Spec,
     conditions: &'a Conditions,
+    /// The configured limit that all nodes go by.
+    configured: u32,
+    /// The strategy that all nodes go by.
+    pick: Pick,
     now: Micros,
     entropy: Entropy,
     effects: &'a mut Effects<L::Id>,
@@ -159,7 +169,7 @@ impl<L: Ledger> Step<'_, L> {
 
     /// The limit in force (G18).
     fn limit(&self) -> u32 {
-        self.ledger.meta().override_limit.unwrap_or(self.spec.limit)
+        self.ledger.meta().override_limit.unwrap_or(self.configured)
     }
 
     fn fits(&self, weight: u32) -> bool {
@@ -196,7 +206,7 @@ impl<L: Ledger> Step<'_, L> {
             return Some(self.now);
         }
         let mut next = self.ledger.meta().soonest;
-        for at in [self.rate_lets_go_at(), self.serves_at()].into_iter().flatten() {
+        for at in [self.rate_lets_go_at(), self.serves_at(), self.rises_at()].into_iter().flatten() {
             next = next.min(at);
         }
         Some(next).filter(|at| *at < NEVER)

@@ -1,4 +1,4 @@
-use super::{Attend, Change, Ending, Grant, GroupId, Ledger, NEVER, Outcome, Pick, State, Step, Ticket};
+use super::{Attend, Change, Ending, Grant, GroupId, Ledger, Micros, NEVER, Outcome, Pick, State, Step, Ticket};
 
 impl<L: Ledger> Step<'_, L> {
     /// Lets in, or offers a place to, everybody there is room for, in order (G5, G6, G10).
@@ -29,7 +29,7 @@ impl<L: Ledger> Step<'_, L> {
         if self.ledger.meta().waiting == 0 {
             return None;
         }
-        match self.spec.pick {
+        match self.pick {
             Pick::Nobody => None,
             // No cap holds anybody back.
             Pick::Fair if self.is_bypassed() => self.fair_head().or_else(|| self.oldest_head()),
@@ -55,7 +55,7 @@ impl<L: Ledger> Step<'_, L> {
         let chosen = match ticket.attend {
             Attend::Here => {
                 let shared = self.is_shared(id);
-                let deadline = if leased { self.lease_deadline(shared) } else { NEVER };
+                let deadline = if leased { self.confirmed_by(shared) } else { NEVER };
                 let attend = self.holder_attend(shared);
                 Ticket { state: State::Holding, attend, deadline, ..ticket }
             }
@@ -82,6 +82,13 @@ impl<L: Ledger> Step<'_, L> {
             self.ledger.meta_mut().offered += 1;
             self.note(id, &chosen, Change::Offered);
         }
+    }
+
+    /// Until when who is let in from the line is held its place: where its node may be dead, only until that node has
+    /// had time to say that it is not.
+    fn confirmed_by(&self, shared: bool) -> Micros {
+        let deadline = self.lease_deadline(shared);
+        self.spec.shared.map_or(deadline, |nodes| deadline.min(self.now + nodes.confirmation))
     }
 
     /// Turns an offer into a lease.
@@ -130,7 +137,8 @@ impl<L: Ledger> Step<'_, L> {
 
     /// The group of this ticket has one less inside, offers included.
     pub(super) fn left_group_inside(&mut self, ticket: &Ticket) {
-        if let Some(id) = ticket.group.filter(|_| self.is_fair()) {
+        // Who is inside has a group only if it was charged, whichever strategy it is by now.
+        if let Some(id) = ticket.group.filter(|_| self.is_fair() || ticket.state == State::Holding) {
             let weight = u64::from(ticket.weight);
             self.regroup(id, |group, _| group.in_use -= weight);
         }

@@ -37,7 +37,7 @@ impl<L: Ledger> Step<'_, L> {
         if self.ledger.is_empty() {
             return Some(meta.replenished_at).filter(|at| *at > 0);
         }
-        let weight = match self.spec.pick {
+        let weight = match self.pick {
             Pick::Nobody => return None,
             Pick::Head => self.ledger.read(self.ledger.nth(0)?).weight,
             Pick::Fair => self.ledger.read(self.fair_head()?).weight,

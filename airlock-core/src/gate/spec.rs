@@ -29,6 +29,19 @@ pub struct Spec {
     /// Whether a lease lasts as long as the guard that holds it, and needs a deadline only once it is
     /// detached. Set by a store that lives and dies with its guards.
     pub guarded: bool,
+    /// Where several nodes share a gate. Set by a store that they share.
+    pub shared: Option<SharedSpec>,
+}
+
+/// What matters where several nodes share a gate: any of them may die, or be configured otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SharedSpec {
+    /// The revision of this node's configuration: a higher one wins (G18).
+    pub revision: u64,
+    /// For how long a waiter that is attended by a node counts as present after that node asked for it (G9).
+    pub presence: Micros,
+    /// For how long a waiter that was let in is held its place until its node confirms it by a renewal (G10).
+    pub confirmation: Micros,
 }
 
 /// The configuration of a rate.

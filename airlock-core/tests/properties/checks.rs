@@ -16,6 +16,8 @@ pub struct Past<'a> {
     pub known: &'a [Known],
     /// In force in the step.
     pub weather: Weather,
+    /// When the limit in force rises by itself.
+    pub rises_at: Option<Micros>,
 }
 
 /// Who is next, if that is known, and what it weighs: in a lottery whoever was drawn, or at least the lightest.
@@ -88,10 +90,21 @@ pub fn invariants(
             .collect(),
     };
     let serves_at = past.weather.serves_at().filter(|_| recount.1 > 0);
+    let rises_at = past.rises_at.filter(|_| recount.1 > 0);
     let next_at = answer.next_at;
     let right = by_rate.iter().any(|at| match answer.more {
         true => next_at == Some(now),
-        false => next_at == at.iter().copied().chain(serves_at).chain([meta.soonest]).min().filter(|at| *at < NEVER),
+        false => {
+            next_at
+                == at
+                    .iter()
+                    .copied()
+                    .chain(serves_at)
+                    .chain(rises_at)
+                    .chain([meta.soonest])
+                    .min()
+                    .filter(|at| *at < NEVER)
+        }
     });
     ensure!(right, "next at {next_at:?}, but soonest is {} or {by_rate:?}, {:?}", meta.soonest, past.weather);
     ensure!(answer.more || next_at.is_none_or(|at| at > now), "the driver would turn in circles");

@@ -17,6 +17,7 @@ mod checks;
 mod compare;
 mod coverage;
 mod model;
+mod nodes;
 mod outcome;
 mod random;
 mod rows;
@@ -65,7 +66,8 @@ fn check(kind: Kind, commands: u64, per_world: u64, particular: &[&str]) {
 
 #[test]
 fn tables_and_rows_keep_every_rule() {
-    check(Kind::Portable, 2_000_000, 250, &["vanished", "enter: refused as LineFull"]);
+    let particular = ["vanished", "enter: refused as LineFull", "another node's limit", "another node's strategy"];
+    check(Kind::Portable, 2_000_000, 250, &particular);
 }
 
 #[test]

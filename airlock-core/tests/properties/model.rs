@@ -271,7 +271,10 @@ impl<'a> Replay<'a> {
     }
 
     pub fn presence(&self, attend: Attend) -> Micros {
-        if attend == Attend::Here { NEVER } else { self.now + self.spec.line.presence }
+        match attend {
+            Attend::Away => self.now + self.spec.line.presence,
+            _ => self.spec.shared.map_or(NEVER, |nodes| self.now + nodes.presence),
+        }
     }
 
     /// When a lease that began at `since` must end (G16).
@@ -533,7 +536,9 @@ impl<'a> Replay<'a> {
         if known.ticket.attend == Attend::Here {
             ticket.state = State::Holding;
             ticket.attend = self.holder_attend(known.who);
-            ticket.deadline = if bypassed { NEVER } else { self.lease_deadline(known.who) };
+            let lease = self.lease_deadline(known.who);
+            let confirmed_by = self.spec.shared.map_or(lease, |nodes| lease.min(self.now + nodes.confirmation));
+            ticket.deadline = if !self.spec.leased || bypassed { NEVER } else { confirmed_by };
             let counted = self.is_fair() && ticket.weight > 0;
             ticket.group = ticket.group.filter(|_| counted);
             self.tickets[at].group = known.group.filter(|_| counted);

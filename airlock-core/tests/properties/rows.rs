@@ -8,13 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use airlock_core::gate::table::Floor;
-use airlock_core::gate::{Group, GroupId, Key, Ledger, LineOrder, Meta, Micros, NEVER, State, Ticket, sortable};
+use airlock_core::gate::{
+    Agreed, Group, GroupId, Key, Ledger, LineOrder, Meta, Micros, NEVER, State, Ticket, sortable,
+};
 use airlock_core::{Local, Secret};
 
 #[derive(Debug, Default)]
 pub struct Rows {
     /// One row.
     meta: Meta,
+    agreed: Option<Agreed>,
     /// `tickets(id primary key, …)`; ids are not used again.
     tickets: BTreeMap<u64, Row>,
     last_id: u64,
@@ -144,6 +147,14 @@ impl Ledger for Rows {
     // select * from tickets where id = ?
     fn read(&self, id: u64) -> Ticket {
         self.tickets[&id].ticket
+    }
+
+    fn agreed(&self) -> Option<Agreed> {
+        self.agreed
+    }
+
+    fn set_agreed(&mut self, agreed: Agreed) {
+        self.agreed = Some(agreed);
     }
 
     fn has_token(&self, id: u64) -> bool {

@@ -2,8 +2,8 @@
 
 use airlock_core::Local;
 use airlock_core::gate::{
-    Conditions, LineSpec, Micros, NEVER, OnMissed, OnReentry, Page, Pick, RateSpec, Setting, Spec, State, Stay,
-    SwitchState,
+    Conditions, LineSpec, Micros, NEVER, OnMissed, OnReentry, Page, Pick, RateSpec, Setting, SharedSpec, Spec, State,
+    Stay, SwitchState,
 };
 
 use crate::ask::{Ask, GROUPS, IDENTITIES, NO_GROUP, Name, Newcomer, TokenNumber};
@@ -62,7 +62,7 @@ pub fn spec(random: &mut Random, kind: Kind) -> Spec {
         claim_window: span(random, 2_000_000),
         on_missed: random.of(&[OnMissed::Drop, OnMissed::Requeue]),
     };
-    Spec {
+    let spec = Spec {
         rate,
         leased,
         name: "properties".into(),
@@ -74,7 +74,15 @@ pub fn spec(random: &mut Random, kind: Kind) -> Spec {
         on_reentry: random.of(&[OnReentry::Refuse, OnReentry::Share]),
         step_bound: random.of(&[1, 3, 64]),
         guarded: !random.one_in(if kind == Kind::Guarded { 4 } else { 2 }),
-    }
+        shared: None,
+    };
+    let several = kind != Kind::Guarded && !spec.guarded && random.one_in(2);
+    let shared = several.then(|| SharedSpec {
+        revision: random.below(3),
+        presence: span(random, 4_000_000),
+        confirmation: span(random, 2_000_000),
+    });
+    Spec { shared, ..spec }
 }
 
 /// From one in a microsecond to one in minutes.

@@ -16,6 +16,7 @@ use crate::compare;
 use crate::coverage::Coverage;
 use crate::ensure;
 use crate::model::{Known, Replay};
+use crate::nodes::{self, Nodes};
 use crate::random::Random;
 use crate::rows::Rows;
 use crate::script::{self, Kind, Script, own_name};
@@ -26,7 +27,13 @@ use crate::weather::Weather;
 const SHOWN: usize = 12;
 
 pub struct World {
+    /// In force.
     spec: Spec,
+    /// What each node is configured to.
+    configured: Vec<Spec>,
+    nodes: Nodes,
+    /// Which of them asks.
+    asker: usize,
     kind: Kind,
     script: Script,
     now: Micros,
@@ -55,10 +62,14 @@ impl World {
         let spec = script::spec(&mut random, kind);
         // A clock that begins at 0, and one that shows the time.
         let now = random.of(&[0, 1_777_777_777_000_000]);
+        let configured = nodes::configure(&mut random, &spec);
         let floor = Floor { arrival: random.of(&[0, now, now + 1000]), fence: now, serial: 0 };
         World {
             script: Script::new(random, kind, &spec),
             spec,
+            configured,
+            nodes: Nodes::default(),
+            asker: 0,
             kind,
             now,
             conditions: Conditions::default(),
@@ -104,6 +115,7 @@ impl World {
                 }
             }
             let ask = self.script.next(&self.known);
+            self.asker = self.script.random.below(self.configured.len() as u64) as usize;
             let answer = self.step(&ask)?;
             let more = if answer.more {
                 // Others may come in between, in a store that does not go on at once.
@@ -154,7 +166,12 @@ impl World {
             return Ok(());
         }
         let before: Vec<(u32, Ticket)> = self.table.tickets().map(|(id, ticket)| (id, *ticket)).collect();
+        let pick = self.spec.pick;
         let second = self.step(ask)?;
+        if self.spec.pick != pick {
+            // The first emptied the line of another strategy, by which it still answered.
+            return Ok(());
+        }
         let same = compare::means_the_same(ask, &first.outcome, &second.outcome);
         ensure!(same, "asked twice: first {:?}, then {:?}", first.outcome, second.outcome);
         let after = self.table.tickets().map(|(id, ticket)| (id, *ticket));
@@ -178,6 +195,7 @@ impl World {
         if self.rows.is_some() {
             self.rows = Some(Rows::starting_at(floor));
         }
+        self.nodes = Nodes::default();
     }
 
     /// One command on both ledgers, and everything checked.
@@ -187,11 +205,18 @@ impl World {
             self.coverage.count("stale handle");
         }
         let meta: Meta = self.table.meta().clone();
+        let node = self.configured[self.asker].clone();
+        self.spec = self.nodes.ask(&node, self.now, meta.waiting + meta.offered);
+        if self.spec.limit != node.limit {
+            self.coverage.count("another node's limit");
+        }
+        if self.spec.pick != node.pick {
+            self.coverage.count("another node's strategy");
+        }
         let is_new = gate::is_idle(&self.table);
         let entropy = self.script.random.bits();
         let mut effects = Effects::new(gate::Record::Names);
-        let answer =
-            gate::step(&mut self.table, &self.spec, &self.conditions, &ask.verb(), self.now, entropy, &mut effects);
+        let answer = gate::step(&mut self.table, &node, &self.conditions, &ask.verb(), self.now, entropy, &mut effects);
         if self.log.len() == SHOWN {
             self.log.pop_front();
         }
@@ -204,7 +229,12 @@ impl World {
         }
         let weather = Weather::of(meta.switch.as_deref().cloned(), &self.conditions, ask, self.now);
         let known = self.replay(ask, (&meta, weather.clone()), &effects, &answer)?;
-        let past = Past { held: meta.held, known: &self.known, weather: weather.clone() };
+        let past = Past {
+            held: meta.held,
+            known: &self.known,
+            weather: weather.clone(),
+            rises_at: self.nodes.rises_at(self.spec.limit),
+        };
         checks::invariants(&self.table, &self.spec, self.now, &answer, &past, (&known, &self.cells))?;
         self.next_at = answer.next_at;
         if self.table.meta().waiting > 0 && !weather.serves() {
@@ -219,8 +249,7 @@ impl World {
         self.numbers_grow(&meta)?;
         if let Some(rows) = &mut self.rows {
             let mut rows_effects = Effects::new(gate::Record::Names);
-            let same =
-                gate::step(rows, &self.spec, &self.conditions, &ask.verb(), self.now, entropy, &mut rows_effects);
+            let same = gate::step(rows, &node, &self.conditions, &ask.verb(), self.now, entropy, &mut rows_effects);
             compare::answers(&answer, &same, self.spec.pick == Pick::Fair)?;
             compare::effects(&effects, &rows_effects)?;
             compare::states(&self.table, rows)?;
@@ -271,7 +300,7 @@ impl World {
         replay.finish(answer, &self.table, &endings).map_err(|problem| format!("{problem}\nafter {effects:?}"))?;
         let numbers = (self.table.meta().arrival, self.table.meta().fence);
         ensure!(numbers == (replay.arrival, replay.fence), "(arrival, fence) is {numbers:?}");
-        let past = Past { held: meta.held, known: &self.known, weather };
+        let past = Past { held: meta.held, known: &self.known, weather, rises_at: None };
         checks::sweep(&self.spec, effects, answer, replay.work, &past)?;
 
         for what in &replay.seen {

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hash};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-use crate::gate::{Group, GroupId, Micros, State, sortable};
+use crate::gate::{Agreed, Group, GroupId, Micros, State, sortable};
 use crate::token::Secret;
 
 /// The indexes that only some gates need. Slots only: the names stand in the entries.
@@ -16,6 +16,7 @@ pub(super) struct Indexes {
     /// Every deadline, by state, time and arrival: the order of a sweep.
     pub(super) due: BTreeSet<(State, Micros, u64, u32)>,
     pub(super) groups: Groups,
+    pub(super) agreed: Option<Agreed>,
 }
 
 impl Indexes {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use index::Indexes;
 use line::Line;
 
-use super::{Group, GroupId, Key, Ledger, LineOrder, Meta, Micros, NEVER, State, Ticket};
+use super::{Agreed, Group, GroupId, Key, Ledger, LineOrder, Meta, Micros, NEVER, State, Ticket};
 use crate::token::{Local, Secret};
 
 /// One gate's tickets, in memory.
@@ -221,6 +221,14 @@ impl Ledger for Table {
 
     fn read(&self, id: u32) -> Ticket {
         self.entries[id as usize].ticket
+    }
+
+    fn agreed(&self) -> Option<Agreed> {
+        self.indexes.as_ref()?.agreed
+    }
+
+    fn set_agreed(&mut self, agreed: Agreed) {
+        self.indexes().agreed = Some(agreed);
     }
 
     fn has_token(&self, id: u32) -> bool {

@@ -77,7 +77,7 @@ impl Table {
         let slot = self.add_anonymous(ticket);
         let position = self.line.insert(LineOrder::from(&ticket), slot) as u64 + 1;
         let position = if spec.pick == Pick::Head { position } else { self.meta.waiting };
-        Some(Place::new(self.local(slot), position, &self.meta, spec))
+        Some(Place::new(self.local(slot), position, &self.meta, spec.pick, spec))
     }
 
     /// Releases a guard's lease. It needs no clock; whoever waits has still to be let in.

@@ -336,6 +336,7 @@ mod tests {
             on_reentry: OnReentry::Refuse,
             step_bound: 1,
             guarded: true,
+            shared: None,
         };
         let mut gate = Gate::new("room", 0, Floor::default(), 0);
         let enter = Enter {
