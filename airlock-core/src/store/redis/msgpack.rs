@@ -54,7 +54,11 @@ impl Writer {
 
     /// Text, or any other bytes: Lua makes no difference.
     pub fn bytes(&mut self, value: impl AsRef<[u8]>) -> Result<&mut Self, StoreError> {
-        encode::write_bin(&mut self.bytes, value.as_ref()).map_err(unwritable)?;
+        let value = value.as_ref();
+        let len = u32::try_from(value.len()).map_err(unwritable)?;
+        // As text, whatever it is: the server's decoder knows no other bytes.
+        encode::write_str_len(&mut self.bytes, len).map_err(unwritable)?;
+        self.bytes.extend_from_slice(value);
         Ok(self.added())
     }
 

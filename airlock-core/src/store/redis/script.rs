@@ -4,6 +4,7 @@
 pub const TEXT: &str = concat!(
     include_str!("lua/head.lua"),
     include_str!("lua/ledger.lua"),
+    include_str!("lua/agreed.lua"),
     include_str!("lua/enter.lua"),
     include_str!("lua/hold.lua"),
     include_str!("lua/promote.lua"),

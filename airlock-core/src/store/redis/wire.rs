@@ -51,25 +51,15 @@ pub fn header(
         Record::Changes => "changes",
         Record::Names => "names",
     };
-    let (overdue, base, per_second, max) = match spec.pick {
-        Pick::Uniform { overdue } => (overdue, 0.0, 0.0, 0.0),
-        Pick::Aging { base, per_second, max } => (None, base, per_second, max),
-        Pick::Nobody | Pick::Head | Pick::Fair => (None, 0.0, 0.0, 0.0),
-    };
-    let pick = match spec.pick {
-        Pick::Nobody => "nobody",
-        Pick::Head => "head",
-        Pick::Fair => "fair",
-        Pick::Uniform { .. } => "uniform",
-        Pick::Aging { .. } => "aging",
-    };
+    if spec.shared.is_some_and(|nodes| nodes.revision > NEVER) {
+        return Err(StoreError::not_executed("a revision of 2⁵³ or more is not a number to Redis"));
+    }
     let mut writer = Writer::new();
     writer.number(LAYOUT)?.bytes(prefix)?.bytes(&*spec.name)?.bytes(record)?.number(keep.min(NEVER))?;
     writer.number(spec.limit.into())?.maybe_number(spec.rate.map(|rate| rate.interval))?;
     writer.number(spec.rate.map_or(0, |rate| rate.burst).into())?.flag(spec.leased)?;
     writer.number(spec.ttl.min(NEVER))?.number(spec.max_hold.min(NEVER))?;
-    writer.bytes(pick)?.maybe_number(overdue.map(|overdue| overdue.min(NEVER)))?;
-    writer.double(base)?.double(per_second)?.double(max)?;
+    writer.bytes(strategy(spec.pick)?)?;
     let line = &spec.line;
     writer.number(line.capacity.min(NEVER))?.number(line.group_capacity.min(NEVER))?;
     writer.number(line.presence.min(NEVER))?.number(line.claim_window.min(NEVER))?;
@@ -78,6 +68,24 @@ pub fn header(
     let switch = &conditions.switch;
     writer.bytes(switch_name(switch.state))?.number(switch.until.min(NEVER))?.maybe_bytes(switch.because.as_deref())?;
     writer.number(conditions.unwell_until.min(NEVER))?;
+    writer.maybe_number(spec.shared.map(|nodes| nodes.revision))?;
+    writer.number(spec.shared.map_or(0, |nodes| nodes.presence).min(NEVER))?;
+    writer.number(spec.shared.map_or(0, |nodes| nodes.confirmation).min(NEVER))?;
+    writer.finish()
+}
+
+/// A strategy: packed by itself, because a gate keeps by which one its line was formed.
+pub fn strategy(pick: Pick) -> Result<Vec<u8>, StoreError> {
+    let (name, overdue, [base, per_second, max]) = match pick {
+        Pick::Nobody => ("nobody", None, [0.0; 3]),
+        Pick::Head => ("head", None, [0.0; 3]),
+        Pick::Fair => ("fair", None, [0.0; 3]),
+        Pick::Uniform { overdue } => ("uniform", overdue, [0.0; 3]),
+        Pick::Aging { base, per_second, max } => ("aging", None, [base, per_second, max]),
+    };
+    let mut writer = Writer::new();
+    writer.bytes(name)?.maybe_number(overdue.map(|overdue| overdue.min(NEVER)))?;
+    writer.double(base)?.double(per_second)?.double(max)?;
     writer.finish()
 }
 

@@ -20,8 +20,8 @@ parts[#parts + 1] = function()
     local waiting = meta.waiting
     if waiting == 0 then return nil end
     local position
-    if spec.pick == 'uniform' then
-      local overdue = spec.overdue and waited(0) >= spec.overdue
+    if step.pick == 'uniform' then
+      local overdue = step.overdue and waited(0) >= step.overdue
       position = overdue and 0 or step.below(waiting)
     else
       position = step.draw_by_age(waiting)
@@ -38,14 +38,14 @@ parts[#parts + 1] = function()
   end
 
   local function weight_after(micros)
-    return min(spec.base + spec.per_second * (micros / 1e6), spec.max)
+    return min(step.base + step.growth * (micros / 1e6), step.top)
   end
 
   -- How many waiters have at least half that weight, counted from the head.
   local function halved_after(first, top)
     local half = top / 2
-    if half <= spec.base or spec.per_second == 0 then return math.huge end
-    local age = floor((half - spec.base) / spec.per_second * 1e6)
+    if half <= step.base or step.growth == 0 then return math.huge end
+    local age = floor((half - step.base) / step.growth * 1e6)
     -- Who arrived later than this has waited less than that.
     return max(ledger.rank(0, BY_ARRIVAL, max(now - age, 0) + 1), first)
   end

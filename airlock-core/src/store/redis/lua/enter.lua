@@ -36,7 +36,7 @@ parts[#parts + 1] = function()
     if step.fits(weight) and step.would_be_next(enter, group) then
       return { 'admitted', step.admit(enter, group, spec.leased) }
     end
-    if enter.stay == 'no' or spec.pick == 'nobody' then return step.no_room(weight) end
+    if enter.stay == 'no' or step.pick == 'nobody' then return step.no_room(weight) end
     return step.queue(enter, enter.stay, group)
   end
 
@@ -115,7 +115,7 @@ parts[#parts + 1] = function()
   -- Whether nobody who waits would be picked before this newcomer (G5).
   function step.would_be_next(enter, group)
     if step.is_fair then return step.would_be_fair(enter, group) end
-    if meta.waiting == 0 or spec.pick == 'nobody' then return true end
+    if meta.waiting == 0 or step.pick == 'nobody' then return true end
     -- It might be, once it is in the pool.
     if step.is_drawn then return false end
     local head = ledger.nth(0)

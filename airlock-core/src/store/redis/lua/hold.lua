@@ -40,7 +40,8 @@ parts[#parts + 1] = function()
     end
     if ticket.group ~= 0 then
       if state == 'waiting' or state == 'offered' then step.left_group_line(ticket) end
-      if step.is_fair and (state == 'holding' or state == 'offered') then step.left_group_inside(ticket) end
+      -- Who is inside has a group only if it was charged, whichever strategy it is by now.
+      if state == 'holding' or state == 'offered' and step.is_fair then step.left_group_inside(ticket) end
     end
   end
 
@@ -63,7 +64,7 @@ parts[#parts + 1] = function()
     else
       ledger.remove(id)
     end
-    if step.is_fair and held.group ~= 0 then step.left_group_inside(held) end
+    if held.group ~= 0 then step.left_group_inside(held) end
   end
 
   -- The token has nothing here, but a command with it may still be under way: it shall find it spent.

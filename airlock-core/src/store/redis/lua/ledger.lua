@@ -8,8 +8,9 @@
 local TICKET = '>Bc0c4I4I7I7ddI7I7I7I7I7I7Bc0Bc0I2c0'
 -- version, arrival, fence, held, waiting, offered, replenished at, drawn, soonest, override + 1, pace, pace samples,
 -- moved at, virtual time, period, lanes, last group, groups, listed, resting, holders, offers, waiters, spent, floor,
--- furthest, expires at, switch, its end, its reason
-local META = '>BI7I7I7I7I7I7I7I7I5dBI7dI4I7I7I7I7I7I7I7I7I7I7I7I7Bc0I7BI4c0'
+-- furthest, expires at, whether nodes are agreed, revision, low, its end, whether there is a high, high, its end,
+-- strategy, switch, its end, its reason
+local META = '>BI7I7I7I7I7I7I7I7I5dBI7dI4I7I7I7I7I7I7I7I7I7I7I7I7BI7I4I7BI4I7Bc0Bc0I7BI4c0'
 -- in line, in use, share, cap, period, start, finish, tag, head, listed, name
 local GROUP = '>I7I7dI4I4dddI7BI2c0'
 local LAYOUT = 1
@@ -147,6 +148,11 @@ local function unindex(id, ticket)
   count_in(ticket.state, -1)
 end
 
+local function keep_identity(identity, id)
+  identities[identity] = id
+  if id then stored['i' .. identity] = true end
+end
+
 local function keep_entry(id, bytes)
   if not bytes then
     entries[id] = false
@@ -161,6 +167,7 @@ local function keep_entry(id, bytes)
     ticket.arrival, ticket.fence, ticket.deadline, ticket.present_until, ticket.since, ticket.nonce, ticket.ending,
     entry.node, entry.identity = parse(TICKET, bytes)
   stored['t' .. id] = true
+  if entry.identity ~= '' then keep_identity(entry.identity, id) end
   entries[id] = entry
   return entry
 end
@@ -169,11 +176,6 @@ local function entry_of(id)
   local entry = entries[id]
   if entry == nil then entry = keep_entry(id, call('HGET', KEYS[1], 't' .. id)) end
   return entry
-end
-
-local function keep_identity(identity, id)
-  identities[identity] = id
-  if id then stored['i' .. identity] = true end
 end
 
 local function id_of(identity)
@@ -390,6 +392,7 @@ local function keep_group(number, bytes)
   entry.listed, entry.resting = ledger.group_members(number, group)
   stored['r' .. pack('>I7', number)] = true
   stored['n' .. entry.name] = true
+  group_numbers[entry.name] = number
   groups[number] = entry
   return entry
 end
@@ -461,10 +464,10 @@ function ledger.write_group(number, group)
   move_group(entry.listed, listed, 'listed')
   move_group(entry.resting, resting, 'resting')
   entry.group, entry.listed, entry.resting = group, listed, resting
-  change('n' .. entry.name)
   change('r' .. pack('>I7', number))
   if is_absent(group) and group.finish == 0 then
     group_numbers[entry.name] = false
+    change('n' .. entry.name)
     entry.forgotten = true
     meta.groups = meta.groups - 1
   end
@@ -488,17 +491,20 @@ local function new_meta()
     arrival = 0, fence = 0, held = 0, waiting = 0, offered = 0, replenished_at = 0, drawn = 0, soonest = NEVER,
     override = false, pace = 0, pace_samples = 0, moved_at = 0, virtual_time = 0, period = 0, lanes = 0,
     last_group = 0, groups = 0, listed = 0, resting = 0, holders = 0, offers = 0, waiters = 0, spent = 0, floor = 0,
-    furthest = 0, expires_at = 0, switch = false,
+    furthest = 0, expires_at = 0, agreed = false, revision = 0, low = 0, low_until = 0, high = false, high_until = 0,
+    pick = '', switch = false,
   }
 end
 
 local function parse_meta(bytes)
   local m = new_meta()
-  local version, state, ends_at, has_reason, because
+  local version, is_agreed, has_high, state, ends_at, has_reason, because
   version, m.arrival, m.fence, m.held, m.waiting, m.offered, m.replenished_at, m.drawn, m.soonest, m.override, m.pace,
     m.pace_samples, m.moved_at, m.virtual_time, m.period, m.lanes, m.last_group, m.groups, m.listed, m.resting,
-    m.holders, m.offers, m.waiters, m.spent, m.floor, m.furthest, m.expires_at, state, ends_at, has_reason,
-    because = parse(META, bytes)
+    m.holders, m.offers, m.waiters, m.spent, m.floor, m.furthest, m.expires_at, is_agreed, m.revision, m.low,
+    m.low_until, has_high, m.high, m.high_until, m.pick, state, ends_at, has_reason, because = parse(META, bytes)
+  m.agreed = is_agreed == 1
+  m.high = has_high == 1 and m.high
   m.override = m.override > 0 and m.override - 1
   if state ~= '' then
     m.switch = { state = state, ends_at = ends_at, because = has_reason == 1 and because }
@@ -516,8 +522,9 @@ local function packed_meta(m)
   return pack(
     META, LAYOUT, m.arrival, m.fence, m.held, m.waiting, m.offered, m.replenished_at, m.drawn, m.soonest, override,
     m.pace, m.pace_samples, m.moved_at, m.virtual_time, m.period, m.lanes, m.last_group, m.groups, m.listed,
-    m.resting, m.holders, m.offers, m.waiters, m.spent, m.floor, m.furthest, m.expires_at, #state, state, ends_at,
-    has_reason, #because, because
+    m.resting, m.holders, m.offers, m.waiters, m.spent, m.floor, m.furthest, m.expires_at, m.agreed and 1 or 0,
+    m.revision, m.low, m.low_until, m.high and 1 or 0, m.high or 0, m.high_until, #m.pick, m.pick, #state, state,
+    ends_at, has_reason, #because, because
   )
 end
 
@@ -574,26 +581,24 @@ local function record_of(field)
   )
 end
 
--- How much sooner than it should the gate may expire, so that this need not be put off with every command.
-local SLACK = 30000000
--- What is over is kept for so long beyond its deadline.
-local AFTER = 60000000
-
 -- When nothing will be left to know of this gate.
 local function lasts_until()
   local switch = meta.switch
   if meta.override or switch and switch.ends_at >= NEVER then return NEVER end
-  local ends_at = max(now + spec.keep, meta.furthest + AFTER, meta.replenished_at)
+  -- Somebody may have asked for longer than is usual here.
+  local ends_at = max(now + spec.keep, meta.furthest + spec.keep / 2, meta.replenished_at)
   return switch and max(ends_at, switch.ends_at) or ends_at
 end
 
 local function expire(has_new_index)
   local wanted, known = lasts_until(), meta.expires_at
   local endless = wanted >= NEVER
+  -- How much sooner it may expire, so that this need not be put off with every command.
+  local slack = spec.keep / 4
   -- Later than it should, it is: a switch was cleared, a gate is empty, or the clock went back.
-  local right = known > 0 and endless == (known >= NEVER) and known >= wanted - SLACK and known <= wanted + SLACK
+  local right = known > 0 and endless == (known >= NEVER) and known >= wanted - slack and known <= wanted + slack
   if right and not has_new_index then return nil end
-  meta.expires_at = min(wanted, NEVER)
+  meta.expires_at = min(floor(wanted), NEVER)
   return function()
     for i = 1, 2 do
       if endless then

@@ -45,7 +45,7 @@ parts[#parts + 1] = function()
   end
 
   function step.place_of(ticket)
-    local pick = spec.pick
+    local pick = step.pick
     local position
     if step.is_drawn then
       -- In a lottery everybody is as near to the door as all together.
@@ -57,7 +57,7 @@ parts[#parts + 1] = function()
     end
     -- What is ahead departs one by one at the line's pace, and then this one does.
     local estimated_wait = meta.pace_samples > 0 and min(max(floor(position * meta.pace), 0), NEVER)
-    local alike = pick == 'uniform' and not spec.overdue
+    local alike = pick == 'uniform' and not step.overdue
     -- Luck, or somebody of a quieter group, may still come in ahead.
     local exact = pick == 'head' or pick == 'nobody'
     local chance = alike and 1 / max(meta.waiting, 1)
@@ -66,8 +66,8 @@ parts[#parts + 1] = function()
 
   -- Until when somebody attended like this, who asks now, counts as present.
   function step.presence(attend)
-    -- Beside the gate it is there for as long as its future is.
-    if attend == 'here' then return NEVER end
+    -- A future is there for as long as its node is, which has to say so where several share the gate.
+    if attend == 'here' then return spec.revision and min(now + spec.node_presence, NEVER) or NEVER end
     return min(now + spec.presence, NEVER)
   end
 

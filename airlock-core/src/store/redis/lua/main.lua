@@ -21,10 +21,10 @@ local function parse_spec(bytes)
   local h = cmsgpack.unpack(bytes)
   return {
     version = h[1], prefix = h[2], name = h[3], record = h[4], keep = h[5], limit = h[6], interval = h[7],
-    burst = h[8], leased = h[9], ttl = h[10], max_hold = h[11], pick = h[12], overdue = h[13], base = h[14],
-    per_second = h[15], max = h[16], capacity = h[17], group_capacity = h[18], presence = h[19],
-    claim_window = h[20], requeue = h[21], share = h[22], refresh_after = h[23], step_bound = h[24],
-    switch = { state = h[25], ends_at = h[26], because = h[27] }, unwell_until = h[28],
+    burst = h[8], leased = h[9], ttl = h[10], max_hold = h[11], pick = h[12], capacity = h[13],
+    group_capacity = h[14], presence = h[15], claim_window = h[16], requeue = h[17], share = h[18],
+    refresh_after = h[19], step_bound = h[20], switch = { state = h[21], ends_at = h[22], because = h[23] },
+    unwell_until = h[24], revision = h[25], node_presence = h[26], confirmation = h[27],
   }
 end
 
@@ -47,7 +47,7 @@ end
 
 -- The limit in force (G18).
 function step.limit()
-  return meta.override or spec.limit
+  return meta.override or step.configured
 end
 
 function step.has_room(weight)
@@ -142,11 +142,24 @@ local function reconsider(c, outcome)
   return outcome
 end
 
+-- Goes by a strategy from now on: { name, overdue, base, per second, max }.
+local strategy
+local function go_by(pick)
+  if pick == strategy then return end
+  strategy = pick
+  local p = cmsgpack.unpack(pick)
+  step.pick, step.overdue, step.base, step.growth, step.top = p[1], p[2], p[3], p[4], p[5]
+  step.is_fair = step.pick == 'fair'
+  step.is_drawn = step.pick == 'uniform' or step.pick == 'aging'
+  step.is_grouped = step.is_fair or spec.group_capacity < NEVER
+end
+
 local function next_at()
   if step.more then return now end
   local at = meta.soonest
   if spec.interval then at = min(at, step.rate_lets_go_at() or NEVER) end
   if step.is_unusual then at = min(at, step.serves_at() or NEVER) end
+  if meta.high and meta.waiting > 0 then at = min(at, meta.low_until) end
   return at < NEVER and at
 end
 
@@ -157,6 +170,9 @@ local function decide(c)
   if step.x == 0 and step.y == 0 then step.y = 1 end
   step.budget, step.more, step.effects = spec.step_bound, false, {}
   step.asks = (verb == 'enter' or verb == 'give-up') and c[4]
+  step.configured = spec.limit
+  if spec.revision then step.agree() end
+  go_by(spec.revision and meta.pick or spec.pick)
   -- A rate that has recovered is as if nobody had ever come, and keeps no gate alive.
   if meta.replenished_at <= now then meta.replenished_at = 0 end
   -- A resource's own setting that is past is none.
@@ -181,9 +197,6 @@ local function run()
   if spec.version ~= 1 then
     return redis.error_reply('AIRLOCK the script is for layout 1, and was called for ' .. tostring(spec.version))
   end
-  step.is_fair = spec.pick == 'fair'
-  step.is_drawn = spec.pick == 'uniform' or spec.pick == 'aging'
-  step.is_grouped = step.is_fair or spec.group_capacity < NEVER
   local commands, answers = {}, {}
   for i = 3, #ARGV do commands[i - 2] = cmsgpack.unpack(ARGV[i]) end
   local other = ledger.open(commands)

@@ -26,7 +26,7 @@ parts[#parts + 1] = function()
 
   function step.next_up()
     if meta.waiting == 0 then return nil end
-    local pick = spec.pick
+    local pick = step.pick
     if pick == 'nobody' then return nil end
     if step.is_bypassed() then
       -- No cap holds anybody back.
@@ -53,7 +53,7 @@ parts[#parts + 1] = function()
     chosen.weight, chosen.fence, chosen.since = weight, fence, now
     if old.attend == 'here' then
       chosen.state, chosen.attend = 'holding', 'away'
-      chosen.deadline = leased and step.lease_deadline() or NEVER
+      chosen.deadline = leased and step.confirmed_by() or NEVER
     else
       chosen.state, chosen.nonce = 'offered', step.next_nonce()
       chosen.deadline = min(now + spec.claim_window, NEVER)
@@ -73,6 +73,13 @@ parts[#parts + 1] = function()
       meta.offered = meta.offered + 1
       step.note(id, chosen, 'offered')
     end
+  end
+
+  -- Until when who is let in from the line is held its place: where its node may be dead, only until that node has had
+  -- time to say that it is not.
+  function step.confirmed_by()
+    local deadline = step.lease_deadline()
+    return spec.revision and min(deadline, now + spec.confirmation) or deadline
   end
 
   -- Turns an offer into a lease.

@@ -9,7 +9,7 @@ parts[#parts + 1] = function()
   -- recovered and can be forgotten.
   function step.rate_lets_go_at()
     if ledger.is_empty() then return meta.replenished_at > 0 and meta.replenished_at or nil end
-    local pick = spec.pick
+    local pick = step.pick
     local id
     if pick == 'head' then
       id = ledger.nth(0)

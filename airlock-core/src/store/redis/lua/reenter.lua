@@ -30,6 +30,7 @@ parts[#parts + 1] = function()
   function step.supersede(id, ticket, enter)
     step.note(id, ticket, 'ended', 'superseded')
     ledger.rename(id, enter.id)
+    ledger.set_node(enter.id, enter.stay == 'here' and enter.node or '')
     return enter.id
   end
 

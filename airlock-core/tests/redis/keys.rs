@@ -1,0 +1,1 @@
+//! Which keys are touched, and for how long they last.
