@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::Duration;
 
 use crate::error::ConfigError;
@@ -22,6 +23,12 @@ pub struct Rate {
     count: u32,
     per: Duration,
     burst: u32,
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {:?}", self.count, self.per)
+    }
 }
 
 impl Rate {

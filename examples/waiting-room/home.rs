@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use axum::response::Html;
 
-use crate::options::Options;
+use crate::options::{Admission, Options};
 
 /// The front page, with commands that work as they stand.
 pub(crate) fn page(address: SocketAddr) -> Html<String> {
@@ -15,14 +15,23 @@ pub(crate) fn page(address: SocketAddr) -> Html<String> {
 /// Prints commands that work as they stand.
 pub(crate) fn print_hints(address: SocketAddr, options: &Options) -> io::Result<()> {
     let Options { limit, tenant_limit, wait, .. } = options;
-    let waits = if wait.is_zero() {
+    let waits = if wait.is_zero() || options.line == 0 {
         "who finds no room is refused".to_owned()
+    } else if options.admission == Admission::Opportunistic {
+        format!("who finds no room waits up to {wait:?}, but nobody waits in /shared")
     } else {
         format!("who finds no room waits up to {wait:?}")
     };
+    let mut shared = format!("{limit} at once in /shared");
+    if let Some(cap) = options.tenant_cap {
+        shared += &format!(" ({cap} of each tenant)");
+    }
+    if let Some(rate) = &options.rate {
+        shared += &format!(" and {rate}");
+    }
     let mut out = io::stdout().lock();
     writeln!(out, "listening on http://{address}")?;
-    writeln!(out, "{tenant_limit} at once for each tenant, {limit} at once in /shared; {waits}\n")?;
+    writeln!(out, "{tenant_limit} at once for each tenant, {shared}; {waits}\n")?;
     writeln!(out, "Half a second of work for the tenant acme:")?;
     writeln!(out, "  curl -sS -X POST 'http://{address}/imports?ms=500' -H 'x-tenant: acme'\n")?;
     writeln!(out, "Five at once:")?;

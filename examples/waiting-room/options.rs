@@ -37,7 +37,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
     pub(crate) tenant_cap: Option<u32>,
 
-    /// How many may begin to work in /shared in a time, such as 50/minute, 5/second or 1000/hour
+    /// How many may begin to work in /shared in a time, such as 50/minute, 5/second or 1000/hour: that many at once after
+    /// a quiet, then one each time a place in the rate comes free
     #[arg(long, value_name = "N/minute", value_parser = rate, allow_hyphen_values = true)]
     pub(crate) rate: Option<Rate>,
 
@@ -108,7 +109,10 @@ const LONGEST: f64 = 86_400.0;
 fn rate(text: &str) -> Result<Rate, String> {
     let explain = || "not a rate such as 50/minute, 5/second or 1000/hour".to_owned();
     let (count, unit) = text.split_once('/').ok_or_else(explain)?;
-    let count: u32 = count.parse().map_err(|_| explain())?;
+    if count.is_empty() || !count.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(explain());
+    }
+    let count: u32 = count.parse().map_err(|_| format!("must let at most {} in", u32::MAX))?;
     match (count, unit) {
         (0, _) => Err("must let at least one in".to_owned()),
         (_, "second") => Ok(Rate::per_second(count)),

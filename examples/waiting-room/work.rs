@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, RequestExt as _};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 /// The longest work, in milliseconds.
 const LONGEST_MS: u64 = 60_000;
@@ -88,12 +89,13 @@ pub(crate) async fn import(
 
 /// A body of `chunks` lines over `ms`. The place is held until it has ended, though the handler is long done.
 pub(crate) async fn stream(Extension(work): Extension<Work>) -> impl IntoResponse {
-    let pause = Duration::from_millis(work.ms) / work.chunks as u32;
+    let (started, whole) = (Instant::now(), Duration::from_millis(work.ms));
     let lines = stream::unfold(1, move |line| async move {
         if line > work.chunks {
             return None;
         }
-        tokio::time::sleep(pause).await;
+        // Each at its own time, counted from the start: many short sleeps would add up to a longer one.
+        tokio::time::sleep_until(started + whole.mul_f64(line as f64 / work.chunks as f64)).await;
         let text = Bytes::from(format!("line {line} of {}\n", work.chunks));
         Some((Ok::<_, std::convert::Infallible>(text), line + 1))
     });

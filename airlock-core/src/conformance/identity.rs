@@ -2,9 +2,10 @@
 
 use super::bench::{Bench, MICRO, ROOM, admitted, enter, in_line, lock, lost, person, refused, secs, semaphore};
 use super::{SHORT, Subject};
+use crate::admission::FairShare;
 use crate::gate::{Key, Outcome, Stay, Verb};
 use crate::token::Secret;
-use crate::{Entered, OnReentry, Reason, Seal, Standing};
+use crate::{Entered, Entrant, OnReentry, Reason, Seal, Standing};
 
 /// G4: entering again while waiting takes the place over; the old token, and its leaving, mean nothing any more.
 pub async fn g04_entering_again_while_waiting_takes_the_place_over(subject: &impl Subject) {
@@ -49,6 +50,41 @@ pub async fn g04_entering_again_while_offered_claims(subject: &impl Subject) {
     assert_eq!(bench.inspect().await.in_use, 1);
     permit.release().await.expect("still hers");
     bench.until_empty().await;
+}
+
+/// G4: a place that was kept for one weight or group is not there for another: whoever asks for that goes to the end, and
+/// neither the limit nor a cap is passed by asking for little first.
+pub async fn g04_another_weight_or_group_is_another_place(subject: &impl Subject) {
+    let bench = Bench::named(subject, "weight", |b| b.seal(semaphore(2))).await;
+    let (first, second) = (bench.inside(ROOM).await, bench.inside(ROOM).await);
+    let light = bench.queued(person("ada")).await;
+    let behind = bench.queued(person("bob")).await;
+    let heavy = bench.queued(person("ada").weight(2)).await;
+    bench.gone(&light).await;
+    assert_eq!(bench.still_waiting(&behind).await, 1);
+    assert_eq!(bench.still_waiting(&heavy).await, 2);
+    first.release().await.expect("a lease");
+    bench.offered(&behind).await;
+    assert!(bench.airlock.leave(&behind.token).await.expect("a store that works"));
+    assert_eq!(bench.still_waiting(&heavy).await, 1, "there is room for one, and she weighs two");
+    second.release().await.expect("a lease");
+    // Nor is an offer for two one for one.
+    bench.offered(&heavy).await;
+    let Ok(Entered::Admitted(permit)) = bench.airlock.enter(person("ada")).await else { panic!("should be inside") };
+    assert_eq!(bench.inspect().await.in_use, 1);
+    permit.release().await.expect("still hers");
+    bench.until_empty().await;
+
+    let shares = FairShare::new().cap_each(1);
+    let bench = Bench::named(subject, "group", |b| b.seal(semaphore(2)).admission(shares)).await;
+    let [red, green] = ["red", "green"].map(|group| bench.inside(Entrant::new(ROOM).group(group)));
+    let (red, green) = (red.await, green.await);
+    bench.queued(person("ada").group("blue")).await;
+    let ada = bench.queued(person("ada").group("red")).await;
+    green.release().await.expect("a lease");
+    bench.still_waiting(&ada).await;
+    red.release().await.expect("a lease");
+    bench.offered(&ada).await;
 }
 
 /// G4: entering again while inside is refused as a duplicate, however there is room: single flight.

@@ -204,6 +204,7 @@ macro_rules! conformance_suite {
                 g04_entering_again_while_waiting_takes_the_place_over
                 g04_a_superseded_future_is_told
                 g04_entering_again_while_offered_claims
+                g04_another_weight_or_group_is_another_place
                 g04_entering_again_while_inside_is_a_duplicate
                 g04_trying_leaves_the_place_alone
                 g04_the_anonymous_are_many

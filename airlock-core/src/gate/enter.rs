@@ -11,8 +11,13 @@ impl<L: Ledger> Step<'_, L> {
         }
         if let Some(identity) = enter.identity {
             let key = Key::Identity { identity, fence: 0 };
-            if let Some((id, ticket)) = self.find(Some(&key)) {
-                return self.reenter(id, ticket, enter);
+            match self.find(Some(&key)) {
+                Some((id, ticket)) if self.wants_another_place(&ticket, enter) => {
+                    self.end(id, ticket, Ending::Superseded, false);
+                    self.promote();
+                }
+                Some((id, ticket)) => return self.reenter(id, ticket, enter),
+                None => {}
             }
         }
         if self.more {
@@ -59,6 +64,19 @@ impl<L: Ledger> Step<'_, L> {
             State::Offered => self.take_offer(id, ticket),
             State::Waiting => self.wait_or_pass(id, ticket, enter),
         }
+    }
+
+    /// Whether it asks for another place than the one it has: what was kept for one group, or for one weight, is not
+    /// there for another.
+    fn wants_another_place(&mut self, ticket: &Ticket, enter: &Enter<'_>) -> bool {
+        let only_tries = ticket.state == State::Waiting && enter.stay == Stay::No && !self.is_bypassed();
+        if !matches!(ticket.state, State::Waiting | State::Offered) || only_tries {
+            return false;
+        }
+        let group = self.group_of(enter);
+        let other = ticket.weight != enter.weight || ticket.group != group;
+        self.let_group_be(group);
+        other
     }
 
     /// The same identity with another token (G4).

@@ -60,7 +60,13 @@ fn check(kind: Kind, commands: u64, per_world: u64, particular: &[&str]) {
 
 #[test]
 fn tables_and_rows_keep_every_rule() {
-    let particular = ["vanished", "enter: refused as LineFull", "another node's limit", "another node's strategy"];
+    let particular = [
+        "vanished",
+        "enter: refused as LineFull",
+        "another place of the same",
+        "another node's limit",
+        "another node's strategy",
+    ];
     check(Kind::Portable, 2_000_000, 250, &particular);
 }
 

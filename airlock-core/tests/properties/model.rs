@@ -645,13 +645,15 @@ impl<'a> Replay<'a> {
                     let waits = ticket.state == State::Waiting && (new.stay != Stay::No || self.weather.bypassed());
                     let other =
                         new.who.is_some() && new.who == known.who && (new.token != known.token || new.token.is_none());
-                    self.tickets[at].token = new.token;
-                    self.tickets[at].local = None;
-                    return if !due && other && (waits || ticket.state == State::Offered) {
-                        Ok(())
-                    } else {
-                        Err(format!("superseded {known:?}"))
-                    };
+                    let right = !due && other && (waits || ticket.state == State::Offered);
+                    // What was kept for another group or weight is no place for it.
+                    if ticket.weight == new.weight && known.group == self.group_of(new) {
+                        self.tickets[at].token = new.token;
+                        self.tickets[at].local = None;
+                        return if right { Ok(()) } else { Err(format!("superseded {known:?}")) };
+                    }
+                    self.seen.push("another place of the same");
+                    right
                 }
                 _ => false,
             },

@@ -40,17 +40,26 @@ fn prefers_html(headers: &HeaderMap) -> bool {
     const DOCUMENT: MediaType<'_> = MediaType::new(APPLICATION, JSON);
 
     let values = || headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    // Most clients that are programs never mention it, and then there is nothing to weigh.
-    if !values().any(|value| value.contains("html")) {
+    // Most clients that are programs never mention any text, and then there is nothing to weigh.
+    let is_text = |value: &str| value.as_bytes().windows(5).any(|part| part.eq_ignore_ascii_case(b"text/"));
+    if !values().any(is_text) {
         return false;
     }
-    let mut values = values();
-    let Some(first) = values.next() else { return false };
-    let all = values.fold(first.to_owned(), |all, value| all + "," + value);
-    // The problem is `application/problem+json`; who accepts any JSON accepts it.
-    let problem = all.replace("application/problem+json", "application/json");
-    let Ok(accept) = problem.parse::<Accept>() else { return false };
+    let all: Vec<String> = values().flat_map(|value| value.split(',')).map(plain).collect();
+    let Ok(accept) = all.join(",").parse::<Accept>() else { return false };
     accept.negotiate(&[DOCUMENT, PAGE]) == Some(&PAGE)
+}
+
+/// A media range without parameters other than its weight: there is one page and one problem, in UTF-8. The problem is
+/// `application/problem+json`; who accepts any JSON accepts it.
+fn plain(range: &str) -> String {
+    let range = range.to_ascii_lowercase();
+    let mut parts = range.split(';').map(str::trim);
+    let name = parts.next().unwrap_or_default().replace("application/problem+json", "application/json");
+    match parts.find(|part| part.starts_with("q=")) {
+        Some(weight) => format!("{name};{weight}"),
+        None => name,
+    }
 }
 
 #[cfg(test)]
@@ -89,6 +98,11 @@ mod tests {
         assert!(prefers(&["text/html"]));
         assert!(prefers(&["text/html;q=0.9, application/json;q=0.5"]));
         assert!(prefers(&["application/xml", "text/html"]));
+        assert!(prefers(&["TEXT/HTML", "application/json; Q=0.5"]));
+        assert!(prefers(&["text/html;charset=utf-8"]));
+        assert!(prefers(&["text/html; level=1; q=0.9, application/json;q=0.1"]));
+        assert!(prefers(&["text/*"]));
+        assert!(prefers(&["text/*;q=0.9, application/json;q=0.1"]));
         for problem in [
             &[][..],
             &["*/*"],
@@ -98,6 +112,9 @@ mod tests {
             &["text/html;q=0, application/json"],
             &["html nonsense ;;;,,"],
             &["application/json", "text/html;q=0.1"],
+            &["text/*;q=0.1, application/json"],
+            &["text/plain"],
+            &["text/html;charset=utf-8;q=0.1, */*"],
         ] {
             assert!(!prefers(problem), "{problem:?}");
         }
