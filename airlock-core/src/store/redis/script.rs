@@ -3,7 +3,12 @@
 /// What is loaded into the server. The order of the files is that in which their parts are made when they are needed.
 pub const TEXT: &str = concat!(
     include_str!("lua/head.lua"),
+    include_str!("lua/record.lua"),
+    include_str!("lua/begin.lua"),
+    include_str!("lua/quick.lua"),
     include_str!("lua/ledger.lua"),
+    include_str!("lua/indexes.lua"),
+    include_str!("lua/groups.lua"),
     include_str!("lua/agreed.lua"),
     include_str!("lua/enter.lua"),
     include_str!("lua/hold.lua"),

@@ -71,6 +71,9 @@ pub fn header(
     writer.maybe_number(spec.shared.map(|nodes| nodes.revision))?;
     writer.number(spec.shared.map_or(0, |nodes| nodes.presence).min(NEVER))?;
     writer.number(spec.shared.map_or(0, |nodes| nodes.confirmation).min(NEVER))?;
+    // Whether nothing but the limit matters to a newcomer when nobody waits.
+    let plain = matches!(spec.pick, Pick::Head | Pick::Nobody) && !spec.line.counts_groups();
+    writer.flag(plain && spec.rate.is_none() && spec.leased)?;
     writer.finish()
 }
 

@@ -14,7 +14,11 @@ parts[#parts + 1] = function()
     if id then return step.enter_again(id, ticket, enter) end
     if enter.identity then
       id, ticket = step.find(nil, enter.identity)
-      if id then return step.reenter(id, ticket, enter) end
+      if id then
+        if not step.wants_another_place(ticket, enter) then return step.reenter(id, ticket, enter) end
+        step.over(id, ticket, 'superseded', false)
+        step.promote()
+      end
     end
     if step.more then return { 'again' } end
     if step.is_unusual then

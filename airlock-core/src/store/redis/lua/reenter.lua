@@ -9,6 +9,17 @@ parts[#parts + 1] = function()
     return step.wait_or_pass(id, ticket, enter)
   end
 
+  -- Whether it asks for another place than the one it has: what was kept for one group, or for one weight, is not
+  -- there for another.
+  function step.wants_another_place(ticket, enter)
+    local only_tries = ticket.state == 'waiting' and enter.stay == 'no' and not step.is_bypassed()
+    if ticket.state ~= 'waiting' and ticket.state ~= 'offered' or only_tries then return false end
+    local group = step.is_grouped and step.group_of(enter) or nil
+    local other = ticket.weight ~= enter.weight or ticket.group ~= (group or 0)
+    if group then step.let_group_be(group) end
+    return other
+  end
+
   -- The same identity with another token (G4).
   function step.reenter(id, ticket, enter)
     local state = ticket.state
