@@ -67,11 +67,7 @@ pub fn spec(random: &mut Random, kind: Kind) -> Spec {
     let presence = span(random, 4_000_000);
     let line = LineSpec {
         capacity: if kind.is_crowd() { NEVER } else { random.of(&[0, 1, 3, 8, 50, NEVER]) },
-        group_capacity: if kind.is_crowd() {
-            random.of(&[40, NEVER])
-        } else {
-            random.of(&[0, 1, 2, 5, NEVER, NEVER])
-        },
+        group_capacity: if kind.is_crowd() { random.of(&[40, NEVER]) } else { random.of(&[0, 1, 2, 5, NEVER, NEVER]) },
         presence: if kind.is_crowd() { presence + 100_000_000 } else { presence },
         claim_window: span(random, 2_000_000),
         on_missed: random.of(&[OnMissed::Drop, OnMissed::Requeue]),
@@ -233,8 +229,7 @@ impl Script {
     fn newcomer(&mut self) -> Newcomer {
         let random = &mut self.random;
         let someone = |random: &mut Random| random.below(IDENTITIES.len() as u64) as usize;
-        let who =
-            if random.one_in(if self.kind.is_crowd() { 12 } else { 2 }) { Some(someone(random)) } else { None };
+        let who = if random.one_in(if self.kind.is_crowd() { 12 } else { 2 }) { Some(someone(random)) } else { None };
         let group = if random.one_in(2) { Some(random.below(GROUPS.len() as u64) as usize) } else { None };
         let weight = if random.one_in(4) { 1 + random.below(7) as u32 } else { 1 }.min(self.heaviest);
         let score = if self.priorities { random.of(&[0.0, -0.0, -1.0, -5.0, 3.5, -1e6]) } else { 0.0 };

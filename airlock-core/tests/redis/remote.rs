@@ -19,13 +19,13 @@ use crate::stored::Stored;
 use crate::twin::{Taken, Twin};
 
 pub const PREFIX: &str = "twins";
-const RESOURCE: &str = "{the}/re:source";
+pub const RESOURCE: &str = "{the}/re:source";
 /// Longer than any test.
 const KEEP: u64 = 1 << 45;
 
 /// A server, and who listens to it.
 pub struct Link {
-    _server: Server,
+    server: Server,
     connection: Connection,
     subscriber: Connection,
     sha: Vec<u8>,
@@ -42,8 +42,18 @@ impl Link {
         let sha = loaded.text().unwrap_or_else(|| panic!("no script: {loaded:?}")).to_vec();
         let mut subscriber = server.connect().expect("it answers");
         subscriber.call(&[b"PSUBSCRIBE", format!("{PREFIX}:node:*").as_bytes()]).expect("it answers");
-        let link = Link { _server: server, connection, subscriber, sha, calls: 0, messages: 0, compared: 0 };
+        let link = Link { server, connection, subscriber, sha, calls: 0, messages: 0, compared: 0 };
         Rc::new(RefCell::new(link))
+    }
+
+    /// Another connection.
+    pub fn connect(&self) -> Connection {
+        self.server.connect().expect("it answers")
+    }
+
+    /// A command between the others.
+    pub fn call(&mut self, arguments: &[&[u8]]) -> Value {
+        self.connection.call(arguments).expect("it answers")
     }
 
     pub fn report(&self) -> String {
@@ -81,7 +91,7 @@ type Seen = (Change, u64, u64, u64, Option<String>, bool);
 
 impl Remote {
     pub fn new(link: Rc<RefCell<Link>>, at_once: usize, seed: u64) -> Self {
-        link.borrow_mut().connection.call(&[b"FLUSHALL"]).expect("it answers");
+        link.borrow_mut().call(&[b"FLUSHALL"]);
         Remote {
             link,
             random: Random::new(seed),

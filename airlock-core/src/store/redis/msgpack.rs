@@ -168,10 +168,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What `read` reads, if it is there.
-    pub fn maybe<T>(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Result<T, StoreError>,
-    ) -> Result<Option<T>, StoreError> {
+    pub fn maybe<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, StoreError>) -> Result<Option<T>, StoreError> {
         if self.peek()? == Marker::False {
             return self.flag().map(|_| None);
         }

@@ -296,7 +296,7 @@ ledger_parts[#ledger_parts + 1] = function()
     local dirty = next(changed) ~= nil or #touched > 0
     if not dirty and packed_meta(meta) == (meta_bytes or packed_meta(new_meta())) then return end
     ledger.flush()
-    local ends_at = renewed(endless_index and ledger.is_indexed())
+    local first = renewed(endless_index and ledger.is_indexed())
     local new, old = { 'm', packed_meta(meta) }, {}
     for field in pairs(changed) do
       local record = record_of(field)
@@ -309,7 +309,7 @@ ledger_parts[#ledger_parts + 1] = function()
     end
     send('HDEL', KEYS[1], old)
     send('HSET', KEYS[1], new)
-    if ends_at then expire(ends_at) end
+    if first then expire(first) end
   end
 
   -- Whether the sorted set has anything in it.

@@ -19,13 +19,13 @@ local function answer_quickly(outcome, effect, has_new_index, field, record)
     meta = new_meta()
     meta.arrival, meta.fence, meta.expires_at = old.arrival, old.fence, old.expires_at
   end
-  local ends_at = renewed(has_new_index)
+  local first = renewed(has_new_index)
   if field then
     call('HSET', KEYS[1], 'm', packed_meta(meta), field, record)
   else
     call('HSET', KEYS[1], 'm', packed_meta(meta))
   end
-  if ends_at then expire(ends_at) end
+  if first then expire(first) end
   local effects = effect and spec.record ~= 'nothing' and { effect } or {}
   return cmsgpack.pack({ { outcome, false, next_at, effects } })
 end

@@ -21,19 +21,21 @@ local function new_meta()
 end
 
 local function parse_meta(bytes)
-  local m = new_meta()
-  local version, is_agreed, has_high, state, ends_at, has_reason, because
-  version, m.arrival, m.fence, m.held, m.waiting, m.offered, m.replenished_at, m.drawn, m.soonest, m.override, m.pace,
-    m.pace_samples, m.moved_at, m.virtual_time, m.period, m.lanes, m.last_group, m.groups, m.listed, m.resting,
-    m.holders, m.offers, m.waiters, m.spent, m.floor, m.furthest, m.expires_at, is_agreed, m.revision, m.low,
-    m.low_until, has_high, m.high, m.high_until, m.pick, state, ends_at, has_reason, because = parse(META, bytes)
-  m.agreed = is_agreed == 1
-  m.high = has_high == 1 and m.high
-  m.override = m.override > 0 and m.override - 1
-  if state ~= '' then
-    m.switch = { state = state, ends_at = ends_at, because = has_reason == 1 and because }
-  end
-  return m
+  -- One table made as it shall be is cheaper than one that is filled.
+  local _, arrival, fence, held, waiting, offered, replenished_at, drawn, soonest, override, pace, pace_samples,
+    moved_at, virtual_time, period, lanes, last_group, groups, listed, resting, holders, offers, waiters, spent, lowest,
+    furthest, expires_at, is_agreed, revision, low, low_until, has_high, high, high_until, pick, state, ends_at,
+    has_reason, because = parse(META, bytes)
+  return {
+    arrival = arrival, fence = fence, held = held, waiting = waiting, offered = offered,
+    replenished_at = replenished_at, drawn = drawn, soonest = soonest, override = override > 0 and override - 1,
+    pace = pace, pace_samples = pace_samples, moved_at = moved_at, virtual_time = virtual_time, period = period,
+    lanes = lanes, last_group = last_group, groups = groups, listed = listed, resting = resting, holders = holders,
+    offers = offers, waiters = waiters, spent = spent, floor = lowest, furthest = furthest, expires_at = expires_at,
+    agreed = is_agreed == 1, revision = revision, low = low, low_until = low_until, high = has_high == 1 and high,
+    high_until = high_until, pick = pick,
+    switch = state ~= '' and { state = state, ends_at = ends_at, because = has_reason == 1 and because },
+  }
 end
 
 local function packed_meta(m)
@@ -53,14 +55,14 @@ local function packed_meta(m)
 end
 
 local function parse_ticket(bytes)
-  local t = {
-    state = '', attend = '', weight = 0, group = 0, lane = 0, score = 0, per_second = 0, arrival = 0, fence = 0,
-    deadline = 0, present_until = 0, since = 0, nonce = 0, ending = '',
+  local state, attend, weight, group, lane, score, per_second, arrival, fence, deadline, present_until, since, nonce,
+    ending, node, identity = parse(TICKET, bytes)
+  local ticket = {
+    state = state, attend = attend, weight = weight, group = group, lane = lane, score = score,
+    per_second = per_second, arrival = arrival, fence = fence, deadline = deadline, present_until = present_until,
+    since = since, nonce = nonce, ending = ending,
   }
-  local node, identity
-  t.state, t.attend, t.weight, t.group, t.lane, t.score, t.per_second, t.arrival, t.fence, t.deadline,
-    t.present_until, t.since, t.nonce, t.ending, node, identity = parse(TICKET, bytes)
-  return t, node, identity
+  return ticket, node, identity
 end
 
 local function packed_ticket(t, node, identity)
@@ -87,24 +89,23 @@ local function lasts_until()
   return min(switch and max(ends_at, switch.ends_at) or ends_at, NEVER - 1)
 end
 
--- When the keys have to expire, unless they are known to do so at about that time.
+-- Which keys need an end, from which on: both, or the sorted set alone where it has just been made; and notes when that
+-- is, unless it is known to be at about that time.
 local function renewed(has_new_index)
   local wanted, known = floor(lasts_until()), meta.expires_at
   -- How much sooner it may be, so that it need not be put off with every command.
   local slack = spec.keep / 4
   -- Later than it should, it is: a switch was cleared, a gate is empty, or the clock went back.
   local right = known > 0 and (wanted >= NEVER) == (known >= NEVER) and abs(wanted - known) <= slack
-  if right and not has_new_index then return nil end
+  if right then return has_new_index and 2 end
   meta.expires_at = wanted
-  return wanted
+  return 1
 end
 
-local function expire(ends_at)
-  for i = 1, 2 do
-    if ends_at >= NEVER then
-      call('PERSIST', KEYS[i])
-    else
-      call('PEXPIRE', KEYS[i], floor((ends_at - now) / 1000) + 1)
-    end
+-- Gives them that end.
+local function expire(first)
+  local left = floor((meta.expires_at - now) / 1000) + 1
+  for i = first, 2 do
+    if meta.expires_at >= NEVER then call('PERSIST', KEYS[i]) else call('PEXPIRE', KEYS[i], left) end
   end
 end
