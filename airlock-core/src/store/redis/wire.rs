@@ -377,3 +377,89 @@ pub fn ending(name: &str) -> Result<Ending, StoreError> {
         other => return Err(unexpected(format_args!("an ending called {other:?}"))),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An answer: who asked waits, and another is told.
+    fn good() -> Vec<u8> {
+        let nested = |parts: Vec<Vec<u8>>| {
+            let mut whole = vec![0x90 | parts.len() as u8];
+            parts.iter().for_each(|part| whole.extend_from_slice(part));
+            whole
+        };
+        let text = |text: &[u8]| [&[0xa0 | text.len() as u8], text].concat();
+        let chance = [&[0xca][..], &0.25f32.to_be_bytes()].concat();
+        let place = vec![text(b"queued"), vec![2], vec![0xc3], vec![4], chance, vec![0xc2], vec![9]];
+        let grant = nested(vec![vec![7], vec![3], vec![8], vec![0xc2], vec![1], vec![0xc3]]);
+        let ids = [text(&[1; 16]), text(&[2; 16])];
+        let mut effect = vec![text(b"granted")];
+        effect.extend(ids);
+        effect.extend([text("äda".as_bytes()), vec![7], vec![5], vec![6], vec![0xc2], grant]);
+        nested(vec![nested(vec![nested(place), vec![0xc2], vec![0xcc, 200], nested(vec![nested(effect)])])])
+    }
+
+    #[test]
+    fn reads_an_answer() {
+        let decided = answers(&good()).expect("it is one");
+        let [Decided { answer, effects }] = &*decided else { panic!("{decided:?}") };
+        let Outcome::Queued(place) = &answer.outcome else { panic!("{answer:?}") };
+        assert_eq!((place.position, place.chance, place.estimated_wait), (2, Some(0.25), None));
+        assert_eq!((answer.more, answer.next_at), (false, Some(200)));
+        assert_eq!((effects[0].effect.id, effects[0].node), (TicketId([1; 16]), Some([2; 16])));
+        assert_eq!(effects[0].effect.identity.as_deref(), Some("äda"));
+        let Change::Granted(grant) = effects[0].effect.change else { panic!("{effects:?}") };
+        assert_eq!((grant.fence, grant.floor, grant.until, grant.leased), (7, 3, 8, true));
+    }
+
+    #[test]
+    fn whatever_the_server_says_is_an_error_at_worst() {
+        let good = good();
+        for end in 0..good.len() {
+            assert!(answers(&good[..end]).is_err(), "{end} bytes are no answer");
+        }
+        assert!(answers(&[&*good, &[0]].concat()).is_err(), "something follows");
+        let mut bits = 0x9e37_79b9_u32;
+        for at in 0..good.len() {
+            for _ in 0..64 {
+                bits ^= bits << 13;
+                bits ^= bits >> 17;
+                bits ^= bits << 5;
+                let mut bad = good.clone();
+                bad[at] = bits as u8;
+                // Whatever it comes to, it comes to something.
+                let _ = (answers(&bad), message(&bad));
+            }
+        }
+        // A length that nothing stands behind.
+        let problem = answers(&[0xdd, 0xff, 0xff, 0xff, 0xff]).expect_err("four billion answers are none");
+        assert!(problem.is_unknown());
+    }
+
+    #[test]
+    fn a_handle_and_no_token_are_errors() {
+        let local = crate::token::Local { home: 0, slot: 0, serial: 1 };
+        assert!(command(&Verb::Poll { key: Key::Local(local) }, 0, None).is_err());
+        let enter = Enter {
+            key: None,
+            identity: None,
+            group: None,
+            weight: 1,
+            score: 0.0,
+            per_second: 0.0,
+            share: 1.0,
+            cap: 0,
+            stay: Stay::No,
+        };
+        assert!(command(&Verb::Enter(enter), 0, None).is_err());
+    }
+
+    #[test]
+    fn the_secret_does_not_travel() {
+        let secret = Secret::from_bytes(*b"sixteen secrets!");
+        let bytes = command(&Verb::Restore { key: Key::Token(secret) }, 0, None).expect("it can be said");
+        assert!(!bytes.windows(7).any(|window| window == b"secrets"));
+        assert!(bytes.windows(16).any(|window| window == TicketId::of(&secret).0));
+    }
+}
