@@ -1,12 +1,12 @@
 -- The gate, for Redis: commands to one resource's gate, each decided in one step. Layout version 1.
 --
 -- KEYS[1]  hash: `m` the gate's own record, `t` + ticket id a ticket, `i` + identity the id of its ticket,
---          `n` + group the number of a group, `r` + number a group's record. Records are packed; see ledger.lua.
+--          `n` + group the number of a group, `r` + number a group's record. Records are packed; see record.lua.
 -- KEYS[2]  sorted set, all scores 0, ordered by bytes: the indexes. The first letter of a member says of what:
 --          `L` the line, by lane, order key, arrival; `h`, `o`, `w`, `s` deadlines of who holds, is offered a place,
 --          waits, is over, by deadline, arrival; `i` who is inside, by fence; `l` groups that may go, by tag, head;
 --          `r` groups that rest, by period, last tag. The line comes first, so that a rank in the set is a rank in it.
--- ARGV[1]  the airlock: a MessagePack array, see main.lua
+-- ARGV[1]  the airlock, and what holds for all of its gates: a MessagePack array, see begin.lua
 -- ARGV[2]  the resource
 -- ARGV[3…] one command each: a MessagePack array { verb, entropy, entropy, ticket id, identity, fence, … }
 --
