@@ -1,5 +1,5 @@
--- Short cuts: an anonymous newcomer for whom there is room or none, the release of a lease, and its renewal, one in a
--- call, where nobody waits and nothing is due. That is most of what a service asks, and takes as long by the way of all
+-- Short cuts: a newcomer for whom there is room or none, the release of a lease, and its renewal, one in a call, where
+-- nobody waits and nothing is due. That is most of what a service asks, and takes as long by the way of all
 -- others as making that way. The tests run both. Everything else answers nothing, and nothing is changed.
 
 -- Whether the nodes are of one mind, and then, that this one has asked again (G18).
@@ -11,8 +11,8 @@ local function agree_quickly()
   return true
 end
 
--- Writes the gate's own record, with another field if there is one, and answers.
-local function answer_quickly(outcome, effect, has_new_index, field, record)
+-- Writes the gate's own record, and what else there is, and answers.
+local function answer_quickly(outcome, effect, has_new_index, ...)
   local next_at = meta.soonest < NEVER and meta.soonest
   if meta.holders + meta.spent == 0 and not meta.override then
     local old = meta
@@ -20,18 +20,19 @@ local function answer_quickly(outcome, effect, has_new_index, field, record)
     meta.arrival, meta.fence, meta.expires_at = old.arrival, old.fence, old.expires_at
   end
   local first = renewed(has_new_index)
-  if field then
-    call('HSET', KEYS[1], 'm', packed_meta(meta), field, record)
-  else
-    call('HSET', KEYS[1], 'm', packed_meta(meta))
-  end
+  call('HSET', KEYS[1], 'm', packed_meta(meta), ...)
   if first then expire(first) end
   local effects = effect and spec.record ~= 'nothing' and { effect } or {}
   return cmsgpack.pack({ { outcome, false, next_at, effects } })
 end
 
+-- An identity, for whoever wants to hear of it.
+local function told_of(identity)
+  return spec.record == 'names' and identity
+end
+
 local function enter_quickly(c)
-  local id, weight = c[4], c[9]
+  local id, identity, weight = c[4], c[5], c[9]
   local limit = meta.override or spec.limit
   local has_room = meta.held + weight <= limit
   if weight > limit or meta.holders > 0 and meta.floor == 0 then return nil end
@@ -49,21 +50,23 @@ local function enter_quickly(c)
   )
   local record = pack(
     TICKET, 7, 'holding', 'away', weight, 0, 0, c[10], c[11], arrival, fence, deadline, 0, now, 0, 8, 'released', 0, '',
-    0, ''
+    identity and #identity or 0, identity or ''
   )
-  local outcome = { 'admitted', { fence, meta.floor, deadline, false, max(now - arrival, 0), true } }
-  local effect = { 'admitted', id, false, false, fence, arrival, now, false, false }
+  local shared = identity and spec.share or false
+  local outcome = { 'admitted', { fence, meta.floor, deadline, shared, max(now - arrival, 0), true } }
+  local effect = { 'admitted', id, false, told_of(identity), fence, arrival, now, false, false }
+  if identity then return answer_quickly(outcome, effect, is_new, 't' .. id, record, 'i' .. identity, id) end
   return answer_quickly(outcome, effect, is_new, 't' .. id, record)
 end
 
-local function release_quickly(id, ticket, node)
+local function release_quickly(id, ticket, node, identity)
   if not agree_quickly() then return nil end
   meta.held, meta.holders = meta.held - ticket.weight, meta.holders - 1
   if meta.floor == ticket.fence then meta.floor = 0 end
   call('ZREM', KEYS[2], due_member(id, ticket), inside_member(id, ticket))
-  call('HDEL', KEYS[1], 't' .. id)
+  if identity then call('HDEL', KEYS[1], 't' .. id, 'i' .. identity) else call('HDEL', KEYS[1], 't' .. id) end
   local effect = {
-    'ended', id, node ~= '' and node, false, ticket.fence, ticket.arrival, ticket.since, false, 'released',
+    'ended', id, node ~= '' and node, told_of(identity), ticket.fence, ticket.arrival, ticket.since, false, 'released',
   }
   return answer_quickly({ 'released' }, effect, false)
 end
@@ -89,14 +92,15 @@ if
 then
   local c, answer = commands[1], nil
   if c[1] == 'enter' then
-    if not c[5] and not found[2] then answer = enter_quickly(c) end
+    -- Neither the token nor the identity is known.
+    if not found[2] and not found[3] then answer = enter_quickly(c) end
   elseif c[4] and found[2] and (c[1] == 'give-up' and not c[7] or c[1] == 'renew') then
     local ticket, node, identity = parse_ticket(found[2])
     if ticket.state == 'holding' and ticket.deadline > now and ticket.deadline < NEVER then
       if c[1] == 'renew' then
         answer = renew_quickly(c[4], ticket, node, identity, c[7])
-      elseif identity == '' and ticket.group == 0 then
-        answer = release_quickly(c[4], ticket, node)
+      elseif ticket.group == 0 then
+        answer = release_quickly(c[4], ticket, node, identity ~= '' and identity)
       end
     end
   end
