@@ -2,3 +2,4 @@
 
 pub mod flagship;
 pub mod paired;
+pub mod redis;

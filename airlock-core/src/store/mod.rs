@@ -4,6 +4,9 @@
 //! [`crate::gate`]. [`MemoryStore`] is always there.
 
 mod memory;
+#[cfg(feature = "redis")]
+#[doc(hidden)]
+pub mod redis;
 mod turn;
 
 use std::future::Future;

@@ -64,7 +64,8 @@ pub fn effects(table: &Effects<u32>, rows: &Effects<u64>) -> Result<(), String> 
     Ok(())
 }
 
-fn plain<Id>(effect: &Effect<Id>) -> (Change, u64, u64, u64, Option<&str>) {
+/// What does not depend on the ledger.
+pub fn plain<Id>(effect: &Effect<Id>) -> (Change, u64, u64, u64, Option<&str>) {
     let change = match effect.change {
         Change::Granted(grant) => Change::Granted(without_handle(grant)),
         other => other,

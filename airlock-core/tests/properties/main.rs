@@ -10,12 +10,14 @@
 //! `AIRLOCK_SEED=…` runs one seed again. `AIRLOCK_LONG=1` runs ten times as many commands.
 
 #![allow(unreachable_pub, reason = "nobody can reach into a test")]
+#![allow(dead_code, reason = "the worlds serve the tests of other stores as well")]
 
 mod ask;
 mod cells;
 mod checks;
 mod compare;
 mod coverage;
+mod ensure;
 mod model;
 mod nodes;
 mod outcome;
@@ -23,23 +25,15 @@ mod random;
 mod rows;
 mod script;
 mod shares;
+mod twin;
 mod weather;
 mod world;
 
 use coverage::Coverage;
+pub(crate) use ensure::ensure;
 use random::Random;
 use script::Kind;
 use world::World;
-
-/// Fails a check with what is wrong; only said, and only put together, when it is.
-macro_rules! ensure {
-    ($condition:expr, $($message:tt)+) => {
-        if !$condition {
-            return Err(format!($($message)+));
-        }
-    };
-}
-pub(crate) use ensure;
 
 /// Runs worlds of one kind until that many commands were checked, and until everything has happened that can.
 fn check(kind: Kind, commands: u64, per_world: u64, particular: &[&str]) {

@@ -22,6 +22,20 @@ pub enum Kind {
     Guarded,
     /// Portable, with a long line, so that tables change their shape.
     Crowd,
+    /// Portable, and no guard lives beside its gate: what another process can do.
+    Remote,
+    /// That, with a long line.
+    RemoteCrowd,
+}
+
+impl Kind {
+    fn is_crowd(self) -> bool {
+        matches!(self, Kind::Crowd | Kind::RemoteCrowd)
+    }
+
+    fn is_remote(self) -> bool {
+        matches!(self, Kind::Remote | Kind::RemoteCrowd)
+    }
 }
 
 /// The clients of one gate.
@@ -52,13 +66,9 @@ pub fn spec(random: &mut Random, kind: Kind) -> Spec {
     let span = |random: &mut Random, most: u64| if random.one_in(12) { 1 } else { 1 + random.below(most) };
     let presence = span(random, 4_000_000);
     let line = LineSpec {
-        capacity: if kind == Kind::Crowd { NEVER } else { random.of(&[0, 1, 3, 8, 50, NEVER]) },
-        group_capacity: if kind == Kind::Crowd {
-            random.of(&[40, NEVER])
-        } else {
-            random.of(&[0, 1, 2, 5, NEVER, NEVER])
-        },
-        presence: if kind == Kind::Crowd { presence + 100_000_000 } else { presence },
+        capacity: if kind.is_crowd() { NEVER } else { random.of(&[0, 1, 3, 8, 50, NEVER]) },
+        group_capacity: if kind.is_crowd() { random.of(&[40, NEVER]) } else { random.of(&[0, 1, 2, 5, NEVER, NEVER]) },
+        presence: if kind.is_crowd() { presence + 100_000_000 } else { presence },
         claim_window: span(random, 2_000_000),
         on_missed: random.of(&[OnMissed::Drop, OnMissed::Requeue]),
     };
@@ -69,11 +79,11 @@ pub fn spec(random: &mut Random, kind: Kind) -> Spec {
         limit,
         ttl: span(random, 4_000_000),
         max_hold: if random.one_in(3) { span(random, 10_000_000) } else { NEVER },
-        pick: if random.one_in(10) && kind != Kind::Crowd { Pick::Nobody } else { pick(random) },
+        pick: if random.one_in(10) && !kind.is_crowd() { Pick::Nobody } else { pick(random) },
         line,
         on_reentry: random.of(&[OnReentry::Refuse, OnReentry::Share]),
         step_bound: random.of(&[1, 3, 64]),
-        guarded: !random.one_in(if kind == Kind::Guarded { 4 } else { 2 }),
+        guarded: !kind.is_remote() && !random.one_in(if kind == Kind::Guarded { 4 } else { 2 }),
         shared: None,
     };
     let several = kind != Kind::Guarded && !spec.guarded && random.one_in(2);
@@ -123,7 +133,7 @@ impl Script {
         let ranked = spec.pick != Pick::Fair;
         let priorities = ranked && random.one_in(2);
         let aging = if !ranked || random.one_in(2) { 0.0 } else { random.of(&[0.5, 2.0, -1.0, 1e-3]) };
-        let pace = if kind == Kind::Crowd { 500 } else { random.of(&[1, 8, 64]) };
+        let pace = if kind.is_crowd() { 500 } else { random.of(&[1, 8, 64]) };
         let switched = random.one_in(2);
         Script {
             random,
@@ -167,7 +177,7 @@ impl Script {
     }
 
     pub fn next(&mut self, known: &[Known]) -> Ask {
-        let enters = if self.kind == Kind::Crowd { 75 } else { 40 };
+        let enters = if self.kind.is_crowd() { 75 } else { 40 };
         if self.random.below(100) < enters {
             return Ask::Enter(self.newcomer());
         }
@@ -219,8 +229,7 @@ impl Script {
     fn newcomer(&mut self) -> Newcomer {
         let random = &mut self.random;
         let someone = |random: &mut Random| random.below(IDENTITIES.len() as u64) as usize;
-        let who =
-            if random.one_in(if self.kind == Kind::Crowd { 12 } else { 2 }) { Some(someone(random)) } else { None };
+        let who = if random.one_in(if self.kind.is_crowd() { 12 } else { 2 }) { Some(someone(random)) } else { None };
         let group = if random.one_in(2) { Some(random.below(GROUPS.len() as u64) as usize) } else { None };
         let weight = if random.one_in(4) { 1 + random.below(7) as u32 } else { 1 }.min(self.heaviest);
         let score = if self.priorities { random.of(&[0.0, -0.0, -1.0, -5.0, 3.5, -1e6]) } else { 0.0 };

@@ -21,6 +21,7 @@ use crate::random::Random;
 use crate::rows::Rows;
 use crate::script::{self, Kind, Script, own_name};
 use crate::shares::Shares;
+use crate::twin::{Taken, Twin};
 use crate::weather::Weather;
 
 /// How many commands a failure shows.
@@ -44,6 +45,8 @@ pub struct World {
     rows: Option<Rows>,
     /// Decides quickly what it can; where handles are used.
     quick: Option<Table>,
+    /// The same gate outside of this process.
+    twin: Option<Box<dyn Twin>>,
     known: Vec<Known>,
     cells: Cells,
     shares: Shares,
@@ -76,6 +79,7 @@ impl World {
             table: Table::starting_at(floor, 7),
             rows: (kind != Kind::Guarded).then(|| Rows::starting_at(floor)),
             quick: (kind == Kind::Guarded).then(|| Table::starting_at(floor, 7)),
+            twin: None,
             known: Vec::new(),
             cells: Cells::default(),
             shares: Shares::default(),
@@ -87,10 +91,19 @@ impl World {
         }
     }
 
+    /// Has all of it done at a second gate. Its numbers start anew, as those of one that nobody remembers do.
+    pub fn beside(mut self, twin: Box<dyn Twin>) -> Self {
+        self.twin = Some(twin);
+        self.table = Table::starting_at(Floor::default(), 7);
+        self.rows = Some(Rows::starting_at(Floor::default()));
+        self
+    }
+
     /// Runs it; an error says what was wrong, after which commands.
     pub fn run(&mut self, commands: u64, coverage: &mut Coverage) -> Result<(), String> {
         std::mem::swap(&mut self.coverage, coverage);
         let result = self.live(commands).and_then(|()| self.end());
+        let result = result.and_then(|()| self.twin.as_mut().map_or(Ok(()), |twin| twin.finish()));
         std::mem::swap(&mut self.coverage, coverage);
         result.map_err(|problem| {
             let mut story = format!("{problem}\n{:?}, {:?}\n", self.kind, self.spec);
@@ -152,6 +165,10 @@ impl World {
     fn repeat(&mut self, ask: &Ask, first: &Answer) -> Result<(), String> {
         if matches!(ask, Ask::Enter(new) if new.token.is_none()) {
             // Without a token it is another entrant.
+            return Ok(());
+        }
+        if self.twin.is_some() && self.configured.len() > 1 && gate::is_idle(&self.table) {
+            // It is gone already, and so is what other nodes have asked with.
             return Ok(());
         }
         let bypassed =
@@ -267,9 +284,29 @@ impl World {
             };
             compare::twins((&self.table, &answer.outcome), (quick, &outcome))?;
         }
-        self.known = known;
+        let before = std::mem::replace(&mut self.known, known);
         self.names()?;
         checks::groups(&self.table, &self.spec, &self.known)?;
+        if let (Some(twin), Some(rows)) = (&mut self.twin, &self.rows) {
+            twin.step(&Taken {
+                spec: &node,
+                conditions: &self.conditions,
+                ask,
+                now: self.now,
+                entropy,
+                answer: &answer,
+                effects: &effects,
+                fair: self.spec.pick == Pick::Fair,
+                before: &before,
+                known: &self.known,
+                table: &self.table,
+                rows,
+            })?;
+            // Where nobody can come in between, an idle gate is gone with the step.
+            if gate::is_idle(&self.table) {
+                self.vanish();
+            }
+        }
         Ok(answer)
     }
 

@@ -1,0 +1,33 @@
+-- The gate, for Redis: commands to one resource's gate, each decided in one step. Layout version 1.
+--
+-- KEYS[1]  hash: `m` the gate's own record, `t` + ticket id a ticket, `i` + identity the id of its ticket,
+--          `n` + group the number of a group, `r` + number a group's record. Records are packed; see record.lua.
+-- KEYS[2]  sorted set, all scores 0, ordered by bytes: the indexes. The first letter of a member says of what:
+--          `L` the line, by lane, order key, arrival; `h`, `o`, `w`, `s` deadlines of who holds, is offered a place,
+--          waits, is over, by deadline, arrival; `i` who is inside, by fence; `l` groups that may go, by tag, head;
+--          `r` groups that rest, by period, last tag. The line comes first, so that a rank in the set is a rank in it.
+-- ARGV[1]  the airlock, and what holds for all of its gates: a MessagePack array, see begin.lua
+-- ARGV[2]  the resource
+-- ARGV[3…] one command each: a MessagePack array { verb, entropy, entropy, ticket id, identity, fence, … }
+--
+-- Answers a MessagePack array with { outcome, more, next at, effects } for each command. What is not there is false.
+-- Whoever waited beside the gate on some node is told by a message to the channel of that node.
+--
+-- Written after `gate/`, file by file and name by name; what a function is for is said there. A ticket that was read is
+-- a value: what changes is a copy of it, because who ends it still has to know what it was.
+
+local call = redis.call
+local pack, parse = struct.pack, struct.unpack
+local sub = string.sub
+local floor, max, min, abs = math.floor, math.max, math.min, math.abs
+-- Later than every deadline, and exact as a double.
+local NEVER = 9007199254740991
+local RETRY_HORIZON = 60000000
+
+-- What one step works on, and what it can do. Most calls need little of it, and making a closure takes as long as using
+-- it: so each file is a part, made when a name is missed that no part made so far has.
+local step, ledger = {}, {}
+local parts, ledger_parts = {}, {}
+local meta
+local spec
+local now

@@ -1,0 +1,42 @@
+-- Limits, evictions, inspection: G8, G18 (gate/operate.rs).
+parts[#parts + 1] = function()
+  function step.resize(limit)
+    meta.override = limit
+    return { 'done' }
+  end
+
+  function step.evict(identity, fence)
+    local id, ticket
+    if identity then
+      id, ticket = step.find(nil, identity)
+    else
+      id = ledger.find_fence(fence)
+      ticket = id and ledger.read(id)
+      if ticket and ticket.deadline <= now then id = nil end
+    end
+    if not id then return { 'not-held' } end
+    step.over(id, ticket, 'evicted', false)
+    return { 'done' }
+  end
+
+  local function identity_of(id)
+    local identity = ledger.identity(id)
+    return identity ~= '' and identity
+  end
+
+  function step.inspect(offset, count)
+    local holders, waiters = ledger.inside(offset, count), {}
+    for i = 1, #holders do
+      local id = holders[i]
+      local ticket = ledger.read(id)
+      local age = max(now - ticket.since, 0)
+      holders[i] = { identity_of(id), ticket.fence, ticket.weight, age, ticket.state == 'offered' }
+    end
+    for position = offset, min(offset + count, meta.waiting) - 1 do
+      local id, arrival = ledger.nth(position)
+      if not id then break end
+      waiters[#waiters + 1] = { identity_of(id), position + 1, ledger.read(id).weight, max(now - arrival, 0) }
+    end
+    return { 'seen', step.limit(), meta.override, meta.held, meta.offered, meta.waiting, holders, waiters }
+  end
+end

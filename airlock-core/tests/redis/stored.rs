@@ -1,0 +1,256 @@
+//! What is stored on the server, read back.
+
+use std::collections::BTreeMap;
+
+use airlock_core::gate::{Asked, Attend, Ending, Group, Meta, Micros, Setting, State, SwitchState, Ticket, sortable};
+use airlock_core::gate::{GroupId, NEVER};
+use airlock_core::store::redis::wire;
+
+use crate::ensure;
+use crate::server::Value;
+
+/// A gate as the hash has it.
+#[derive(Debug, Default)]
+pub struct Stored {
+    pub meta: Meta,
+    pub agreed: Option<(u64, Asked, Option<Asked>, Vec<u8>)>,
+    pub own: Own,
+    /// By ticket id.
+    pub tickets: BTreeMap<Vec<u8>, Entry>,
+    pub identities: BTreeMap<String, Vec<u8>>,
+    pub groups: BTreeMap<u64, (String, Group)>,
+    pub group_names: BTreeMap<String, u64>,
+    /// The sorted set, in its order.
+    pub members: Vec<Vec<u8>>,
+}
+
+/// What the script notes for itself.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Own {
+    pub groups: u64,
+    pub listed: u64,
+    pub resting: u64,
+    pub holders: u64,
+    pub offers: u64,
+    pub waiters: u64,
+    pub spent: u64,
+    /// 0 where it is not known.
+    pub floor: u64,
+}
+
+#[derive(Debug)]
+pub struct Entry {
+    pub ticket: Ticket,
+    pub node: Vec<u8>,
+    pub identity: String,
+}
+
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a> Bytes<'a> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
+        let (taken, rest) = self.0.split_at_checked(count).ok_or("a record is too short")?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn number(&mut self, bytes: usize) -> Result<u64, String> {
+        Ok(self.take(bytes)?.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    }
+
+    fn word(&mut self) -> Result<u64, String> {
+        self.number(7)
+    }
+
+    fn small(&mut self) -> Result<u32, String> {
+        u32::try_from(self.number(4)?).map_err(|problem| problem.to_string())
+    }
+
+    fn double(&mut self) -> Result<f64, String> {
+        Ok(f64::from_bits(self.number(8)?))
+    }
+
+    fn sized(&mut self, bytes: usize) -> Result<&'a [u8], String> {
+        let len = self.number(bytes)? as usize;
+        self.take(len)
+    }
+
+    fn text(&mut self, bytes: usize) -> Result<String, String> {
+        Ok(String::from_utf8_lossy(self.sized(bytes)?).into_owned())
+    }
+
+    fn end(&self) -> Result<(), String> {
+        ensure!(self.0.is_empty(), "a record is {} bytes too long", self.0.len());
+        Ok(())
+    }
+}
+
+impl Stored {
+    /// From HGETALL and ZRANGE.
+    pub fn read(records: &Value, members: &Value) -> Result<Self, String> {
+        let records = records.list().ok_or("the hash is no list")?;
+        let members = members.list().ok_or("the sorted set is no list")?;
+        let text = |value: &Value| value.text().map(<[u8]>::to_vec).ok_or("no text".to_owned());
+        let mut stored = Stored { members: members.iter().map(text).collect::<Result<_, _>>()?, ..Stored::default() };
+        for pair in records.chunks_exact(2) {
+            let (field, value) = (text(&pair[0])?, text(&pair[1])?);
+            let (kind, name) = field.split_first().ok_or("a field without a name")?;
+            let mut bytes = Bytes(&value);
+            match kind {
+                b'm' => stored.meta(&mut bytes)?,
+                b't' => drop(stored.tickets.insert(name.to_vec(), entry(&mut bytes)?)),
+                b'i' => {
+                    stored.identities.insert(String::from_utf8_lossy(name).into_owned(), value);
+                    continue;
+                }
+                b'n' => drop(stored.group_names.insert(String::from_utf8_lossy(name).into_owned(), bytes.word()?)),
+                b'r' => drop(stored.groups.insert(Bytes(name).word()?, group(&mut bytes)?)),
+                _ => return Err(format!("a field called {field:?}")),
+            }
+            bytes.end()?;
+        }
+        Ok(stored)
+    }
+
+    fn meta(&mut self, b: &mut Bytes<'_>) -> Result<(), String> {
+        ensure!(b.number(1)? == 1, "another layout");
+        let meta = &mut self.meta;
+        (meta.arrival, meta.fence, meta.held) = (b.word()?, b.word()?, b.word()?);
+        (meta.waiting, meta.offered) = (b.word()?, b.word()?);
+        (meta.replenished_at, meta.drawn, meta.soonest) = (b.word()?, b.word()?, b.word()?);
+        meta.override_limit = b.number(5)?.checked_sub(1).map(|limit| limit as u32);
+        (meta.pace, meta.pace_samples, meta.moved_at) = (b.double()?, b.number(1)? as u32, b.word()?);
+        (meta.virtual_time, meta.period, meta.lanes) = (b.double()?, b.small()?, b.word()?);
+        let _last_group = b.word()?;
+        let own = &mut self.own;
+        (own.groups, own.listed, own.resting) = (b.word()?, b.word()?, b.word()?);
+        (own.holders, own.offers, own.waiters, own.spent) = (b.word()?, b.word()?, b.word()?, b.word()?);
+        own.floor = b.word()?;
+        let (_furthest, _expires_at) = (b.word()?, b.word()?);
+        let (is_agreed, revision) = (b.number(1)? == 1, b.word()?);
+        let low = Asked { limit: b.small()?, until: b.word()? };
+        let has_high = b.number(1)? == 1;
+        let high = Asked { limit: b.small()?, until: b.word()? };
+        let pick = b.sized(1)?.to_vec();
+        self.agreed = is_agreed.then_some((revision, low, has_high.then_some(high), pick));
+        let (state, until) = (b.text(1)?, b.word()?);
+        let has_reason = b.number(1)? == 1;
+        let because = b.text(4)?;
+        let state = match &*state {
+            "" => return Ok(()),
+            "open" => SwitchState::Open,
+            "closed" => SwitchState::Closed,
+            "hold" => SwitchState::Hold,
+            "drain" => SwitchState::Drain,
+            "bypass" => SwitchState::Bypass,
+            other => return Err(format!("a switch set to {other}")),
+        };
+        meta.switch = Some(Box::new(Setting { state, until, because: has_reason.then(|| because.into()) }));
+        Ok(())
+    }
+
+    /// Every index entry that these records ought to have.
+    pub fn indexes(&self) -> Vec<Vec<u8>> {
+        let mut all = Vec::new();
+        for (id, Entry { ticket, .. }) in &self.tickets {
+            if ticket.state == State::Waiting {
+                all.push(member(b'L', &[&word(ticket.lane.into()), &order(ticket.order()), &word(ticket.arrival), id]));
+            }
+            if ticket.state.takes_room() {
+                all.push(member(b'i', &[&word(ticket.fence), id]));
+            }
+            if ticket.deadline < NEVER {
+                let letter = match ticket.state {
+                    State::Holding => b'h',
+                    State::Offered => b'o',
+                    State::Waiting => b'w',
+                    State::Spent => b's',
+                };
+                all.push(member(letter, &[&word(ticket.deadline), &word(ticket.arrival), id]));
+            }
+        }
+        for (number, (_, group)) in &self.groups {
+            if group.listed {
+                all.push(member(b'l', &[&order(group.tag), &word(group.head), &word(*number)]));
+            }
+            if group.is_resting() {
+                all.push(member(b'r', &[&group.period.to_be_bytes(), &order(group.finish), &word(*number)]));
+            }
+        }
+        all.sort_unstable();
+        all
+    }
+
+    /// The line: lanes and arrivals.
+    pub fn line(&self) -> Vec<(u64, u64)> {
+        let in_line = self.members.iter().filter(|member| member.first() == Some(&b'L'));
+        let number = |bytes: &[u8]| Bytes(bytes).word().unwrap_or(0);
+        in_line.map(|member| (number(&member[1..8]), number(&member[16..23]))).collect()
+    }
+}
+
+fn word(number: u64) -> [u8; 7] {
+    let [_, rest @ ..] = number.to_be_bytes();
+    rest
+}
+
+fn order(value: f64) -> [u8; 8] {
+    sortable(value).to_be_bytes()
+}
+
+fn member(letter: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let mut member = vec![letter];
+    parts.iter().for_each(|part| member.extend_from_slice(part));
+    member
+}
+
+fn entry(b: &mut Bytes<'_>) -> Result<Entry, String> {
+    let state = match &*b.text(1)? {
+        "holding" => State::Holding,
+        "offered" => State::Offered,
+        "waiting" => State::Waiting,
+        "spent" => State::Spent,
+        other => return Err(format!("a ticket that is {other}")),
+    };
+    let attend = match b.take(4)? {
+        b"here" => Attend::Here,
+        b"away" => Attend::Away,
+        other => return Err(format!("a ticket attended {other:?}")),
+    };
+    let weight = b.small()?;
+    let group = Some(b.word()?).filter(|number| *number > 0).map(|number| GroupId(number as u32));
+    let lane = b.word()? as u32;
+    let (score, per_second) = (b.double()?, b.double()?);
+    let (arrival, fence): (u64, u64) = (b.word()?, b.word()?);
+    let (deadline, present_until, since): (Micros, Micros, Micros) = (b.word()?, b.word()?, b.word()?);
+    let nonce = b.word()?;
+    let ending: Ending = wire::ending(&b.text(1)?).map_err(|problem| problem.to_string())?;
+    let node = b.sized(1)?.to_vec();
+    let identity = b.text(2)?;
+    let ticket = Ticket {
+        state,
+        attend,
+        weight,
+        group,
+        lane,
+        score,
+        per_second,
+        arrival,
+        fence,
+        deadline,
+        present_until,
+        since,
+        nonce,
+        ending,
+    };
+    Ok(Entry { ticket, node, identity })
+}
+
+fn group(b: &mut Bytes<'_>) -> Result<(String, Group), String> {
+    let (in_line, in_use) = (b.word()?, b.word()?);
+    let (share, cap, period) = (b.double()?, b.small()?, b.small()?);
+    let (start, finish, tag) = (b.double()?, b.double()?, b.double()?);
+    let (head, listed) = (b.word()?, b.number(1)? == 1);
+    let name = b.text(2)?;
+    Ok((name, Group { in_line, in_use, share, cap, period, start, finish, tag, head, listed }))
+}
