@@ -46,6 +46,6 @@ pub use enter::{Enter, EnterRejection, Gate, Refused};
 pub use path::{ByPath, by_path};
 
 /// The README's code is code.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "redis"))]
 #[doc = include_str!("../README.md")]
 pub struct Readme;

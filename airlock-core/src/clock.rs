@@ -71,7 +71,7 @@ impl TestClock {
         self.0.now.fetch_max(target, Ordering::SeqCst);
     }
 
-    fn micros(&self) -> Micros {
+    pub(crate) fn micros(&self) -> Micros {
         self.0.now.load(Ordering::SeqCst)
     }
 }

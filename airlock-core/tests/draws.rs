@@ -75,6 +75,7 @@ impl Pool {
             line,
             on_reentry: OnReentry::Refuse,
             step_bound: 64,
+            revision: 0,
             guarded: true,
             shared: None,
         };

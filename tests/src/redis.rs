@@ -26,23 +26,54 @@ impl Server {
     ///
     /// When there is no `redis-server`, or it does not answer.
     pub fn start() -> Self {
+        Server::start_with(&[])
+    }
+
+    /// Starts one with further options.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Server::start).
+    pub fn start_with(options: &[&str]) -> Self {
         // Somebody else may take the port between asking for a free one and using it.
         for _ in 0..8 {
-            if let Some(server) = Server::start_on(free_port()) {
+            if let Some(server) = Server::start_on(free_port(), options) {
                 return server;
             }
         }
         panic!("redis-server does not start");
     }
 
-    fn start_on(port: u16) -> Option<Self> {
+    /// Kills it, and starts it again where it was, without what it knew.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Server::start).
+    pub fn restart(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let again = (0..8).find_map(|_| Server::start_on(self.port, &[]));
+        *self = again.expect("redis-server starts again");
+    }
+
+    /// Sends it a signal, such as `STOP`.
+    ///
+    /// # Panics
+    ///
+    /// When there is no `kill`.
+    pub fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").arg(format!("-{signal}")).arg(self.child.id().to_string()).status();
+        assert!(sent.expect("kill is installed").success());
+    }
+
+    fn start_on(port: u16, options: &[&str]) -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("airlock-redis-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a temporary folder");
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly", "no"]);
-        command.arg("--dir").arg(&folder);
+        command.arg("--dir").arg(&folder).args(options);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().expect("redis-server is installed");
         let mut server = Server { child, port, folder };
@@ -52,6 +83,9 @@ impl Server {
                 return None;
             }
             // Whoever answers on this port while the child runs may still be another's server.
+            if options.contains(&"--requirepass") && server.connect().is_ok() {
+                return Some(server);
+            }
             if let Ok(mut connection) = server.connect()
                 && let Ok(Value::Text(info)) = connection.call(&[b"INFO", b"server"])
                 && String::from_utf8_lossy(&info).contains(&format!("process_id:{}\r\n", server.child.id()))

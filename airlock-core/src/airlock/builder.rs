@@ -23,6 +23,7 @@ pub struct Builder {
     admission: Arc<dyn Admission>,
     line: Line,
     on_reentry: OnReentry,
+    revision: u32,
     store: Arc<dyn Store>,
     store_timeout: Duration,
     health: (f64, Duration),
@@ -37,6 +38,7 @@ impl Builder {
             admission: Arc::new(Fifo),
             line: Line::new(),
             on_reentry: OnReentry::Refuse,
+            revision: 0,
             store: Arc::new(MemoryStore::new()),
             store_timeout: Duration::from_secs(1),
             health: (0.5, Duration::from_secs(10)),
@@ -65,6 +67,14 @@ impl Builder {
     /// What happens when an identity that is inside enters again. It is refused by default.
     pub fn on_reentry(mut self, on_reentry: OnReentry) -> Self {
         self.on_reentry = on_reentry;
+        self
+    }
+
+    /// Which revision of the configuration this is: 0 by default. Where several processes share a store, the limit of the
+    /// highest revision counts for all, at once when it is lower; between processes of one revision that differ, the
+    /// lowest that was asked with during the last ttl of a lease. So nobody lets too many in because two processes differ.
+    pub fn revision(mut self, revision: u32) -> Self {
+        self.revision = revision;
         self
     }
 
@@ -124,6 +134,7 @@ impl Builder {
             pick,
             line: self.line.checked()?,
             on_reentry: self.on_reentry,
+            revision: self.revision.into(),
             step_bound: STEP_BOUND,
             guarded: false,
             shared: None,

@@ -1,6 +1,6 @@
 //! What the nodes that share a gate are agreed on: the limit and the strategy in force (G18).
 
-use super::{Ledger, Micros, Pick, SharedSpec, Step};
+use super::{Ledger, Micros, Pick, Spec, Step};
 
 /// What nodes have asked with.
 ///
@@ -59,7 +59,7 @@ impl Agreed {
 impl<L: Ledger> Step<'_, L> {
     /// Hears with what this node asks, and goes by what all are agreed on.
     pub(super) fn agree(&mut self) {
-        let Some(SharedSpec { revision, .. }) = self.spec.shared else { return };
+        let Spec { revision, shared: Some(_), .. } = *self.spec else { return };
         let asked = Asked { limit: self.spec.limit, until: self.now.saturating_add(self.spec.ttl) };
         let mut agreed =
             self.ledger.agreed().unwrap_or(Agreed { revision, low: asked, high: None, pick: self.spec.pick });

@@ -24,6 +24,8 @@ pub struct Spec {
     pub line: LineSpec,
     /// What happens when somebody who is inside enters again.
     pub on_reentry: OnReentry,
+    /// The revision of this node's configuration: where nodes share a gate, a higher one wins (G18). Below 2⁵³.
+    pub revision: u64,
     /// How many tickets one step reclaims and promotes at most.
     pub step_bound: u32,
     /// Whether a lease lasts as long as the guard that holds it, and needs a deadline only once it is
@@ -36,8 +38,6 @@ pub struct Spec {
 /// What matters where several nodes share a gate: any of them may die, or be configured otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SharedSpec {
-    /// The revision of this node's configuration: a higher one wins (G18).
-    pub revision: u64,
     /// For how long a waiter that is attended by a node counts as present after that node asked for it (G9).
     pub presence: Micros,
     /// For how long a waiter that was let in is held its place until its node confirms it by a renewal (G10).

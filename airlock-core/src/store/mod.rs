@@ -16,6 +16,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 pub use memory::MemoryStore;
+#[cfg(feature = "redis")]
+pub use redis::{RedisStore, RedisStoreBuilder};
 pub use turn::{LazyTurn, News, Turn, Watch};
 
 use crate::error::{ConfigError, StoreError};

@@ -1,6 +1,6 @@
 //! Nodes that share a gate and are configured otherwise (G18), written from the rule and apart from the gate.
 
-use airlock_core::gate::{Micros, Pick, SharedSpec, Spec};
+use airlock_core::gate::{Micros, Pick, Spec};
 
 use crate::random::Random;
 
@@ -22,8 +22,10 @@ struct Asked {
 impl Nodes {
     /// A node with this configuration asks: answers the one in force.
     pub fn ask(&mut self, spec: &Spec, now: Micros, in_line: u64) -> Spec {
-        let Some(SharedSpec { revision, .. }) = spec.shared else { return spec.clone() };
-        self.asked.push(Asked { revision, limit: spec.limit, until: now + spec.ttl });
+        if spec.shared.is_none() {
+            return spec.clone();
+        }
+        self.asked.push(Asked { revision: spec.revision, limit: spec.limit, until: now + spec.ttl });
         let newest = self.asked.iter().map(|asked| asked.revision).max().unwrap_or(0);
         self.asked.retain(|asked| asked.revision == newest);
         let live = self.asked.iter().filter(|asked| asked.until > now).map(|asked| asked.limit).min();
@@ -46,14 +48,16 @@ impl Nodes {
 /// The configurations of the nodes of a world: one, or a few that differ.
 pub fn configure(random: &mut Random, spec: &Spec) -> Vec<Spec> {
     let mut nodes = vec![spec.clone()];
-    let Some(shared) = spec.shared.filter(|_| spec.leased) else { return nodes };
+    if spec.shared.is_none() || !spec.leased {
+        return nodes;
+    }
     // Two limits of a revision, for which the gate is exact; of three it is careful.
-    for revision in [shared.revision, shared.revision + 1] {
+    for revision in [spec.revision, spec.revision + 1] {
         if random.one_in(2) {
             let limit = random.below(7) as u32;
             let other = random.of(&[Pick::Head, Pick::Uniform { overdue: None }, Pick::Nobody]);
             let pick = if spec.pick != Pick::Fair && random.one_in(2) { other } else { spec.pick };
-            nodes.push(Spec { limit, pick, shared: Some(SharedSpec { revision, ..shared }), ..spec.clone() });
+            nodes.push(Spec { limit, pick, revision, ..spec.clone() });
         }
     }
     nodes

@@ -85,14 +85,13 @@ pub fn spec(random: &mut Random, kind: Kind) -> Spec {
         step_bound: random.of(&[1, 3, 64]),
         guarded: !kind.is_remote() && !random.one_in(if kind == Kind::Guarded { 4 } else { 2 }),
         shared: None,
+        revision: 0,
     };
     let several = kind != Kind::Guarded && !spec.guarded && random.one_in(2);
-    let shared = several.then(|| SharedSpec {
-        revision: random.below(3),
-        presence: span(random, 4_000_000),
-        confirmation: span(random, 2_000_000),
-    });
-    Spec { shared, ..spec }
+    let shared =
+        several.then(|| SharedSpec { presence: span(random, 4_000_000), confirmation: span(random, 2_000_000) });
+    let revision = if several { random.below(3) } else { 0 };
+    Spec { shared, revision, ..spec }
 }
 
 /// From one in a microsecond to one in minutes.

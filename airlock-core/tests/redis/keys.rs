@@ -4,19 +4,44 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use airlock_core::gate::{
-    Conditions, Enter, Key, OnReentry, Outcome, Pick, RateSpec, Record, Spec, Stay, SwitchState, Verb,
+    Conditions, Enter, Key, LineSpec, NEVER, OnMissed, OnReentry, Outcome, Pick, RateSpec, Record, SharedSpec, Spec,
+    Stay, SwitchState, Verb,
 };
 use airlock_core::store::redis::keys::Keys;
 use airlock_core::store::redis::{script, wire};
 
 use crate::ask::secret;
-use crate::cost::spec;
 use crate::coverage::Coverage;
 use crate::random::{self, Random};
 use crate::remote::{Link, PREFIX, RESOURCE, Remote};
 use crate::script::Kind;
 use crate::server::{Connection, Server, Value};
 use crate::world::World;
+
+/// Nothing out of the ordinary.
+fn spec(limit: u32) -> Spec {
+    Spec {
+        name: "keys".into(),
+        limit,
+        rate: None,
+        leased: true,
+        ttl: 30_000_000,
+        max_hold: NEVER,
+        pick: Pick::Head,
+        line: LineSpec {
+            capacity: NEVER,
+            group_capacity: NEVER,
+            presence: 30_000_000,
+            claim_window: 20_000_000,
+            on_missed: OnMissed::Drop,
+        },
+        on_reentry: OnReentry::Refuse,
+        step_bound: 64,
+        revision: 0,
+        guarded: false,
+        shared: Some(SharedSpec { presence: 6_000_000, confirmation: 4_000_000 }),
+    }
+}
 
 /// What a line of MONITOR says that a script did: its words.
 fn by_script(line: &str) -> Option<Vec<String>> {

@@ -17,7 +17,6 @@ mod cells;
 mod checks;
 #[path = "../properties/compare.rs"]
 mod compare;
-mod cost;
 #[path = "../properties/coverage.rs"]
 mod coverage;
 #[path = "../properties/ensure.rs"]

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use airlock_core::gate::{Answer, Change, Record, Stay};
 use airlock_core::store::redis::keys::{self, Keys};
 use airlock_core::store::redis::script;
-use airlock_core::store::redis::wire::{self, Decided, NodeId, TicketId};
+use airlock_core::store::redis::wire::{self, Answered, NodeId, TicketId};
 
 use crate::ask::{Ask, Name, secret};
 use crate::compare;
@@ -214,7 +214,7 @@ fn node_of(id: TicketId) -> NodeId {
 }
 
 impl Asked {
-    fn compare(&self, decided: &Decided) -> Result<(), String> {
+    fn compare(&self, decided: &Answered) -> Result<(), String> {
         compare::answers(&self.answer, &decided.answer, self.fair)?;
         let told = decided.effects.iter().map(|told| {
             let (change, fence, arrival, since, identity) = compare::plain(&told.effect);
@@ -235,7 +235,7 @@ impl Asked {
 }
 
 /// Whether those hear of it who have to; answers how many.
-fn told(subscriber: &mut Connection, asked: &Asked, decided: &Decided) -> Result<u64, String> {
+fn told(subscriber: &mut Connection, asked: &Asked, decided: &Answered) -> Result<u64, String> {
     let mut count = 0;
     for told in &decided.effects {
         let effect = &told.effect;

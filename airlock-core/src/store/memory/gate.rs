@@ -335,6 +335,7 @@ mod tests {
             },
             on_reentry: OnReentry::Refuse,
             step_bound: 1,
+            revision: 0,
             guarded: true,
             shared: None,
         };

@@ -29,6 +29,22 @@ impl Keys {
     }
 }
 
+/// A key of an airlock as a whole.
+pub fn of_airlock(prefix: &str, name: &str, what: &str) -> String {
+    let mut key = String::with_capacity(prefix.len() + name.len() + what.len() + 4);
+    key.push('{');
+    escape(&mut key, prefix, "");
+    key.push(':');
+    escape(&mut key, name, ":");
+    key.push('}');
+    key + what
+}
+
+/// The channel on which all nodes hear that something was set for a whole airlock.
+pub fn changed(prefix: &str) -> String {
+    format!("{prefix}:changed")
+}
+
 /// The channel on which a node hears of its waiters.
 pub fn channel(prefix: &str, node: &[u8; 16]) -> String {
     let mut channel = format!("{prefix}:node:");

@@ -51,7 +51,7 @@ pub fn header(
         Record::Changes => "changes",
         Record::Names => "names",
     };
-    if spec.shared.is_some_and(|nodes| nodes.revision > NEVER) {
+    if spec.revision > NEVER {
         return Err(StoreError::not_executed("a revision of 2⁵³ or more is not a number to Redis"));
     }
     let mut writer = Writer::new();
@@ -68,7 +68,7 @@ pub fn header(
     let switch = &conditions.switch;
     writer.bytes(switch_name(switch.state))?.number(switch.until.min(NEVER))?.maybe_bytes(switch.because.as_deref())?;
     writer.number(conditions.unwell_until.min(NEVER))?;
-    writer.maybe_number(spec.shared.map(|nodes| nodes.revision))?;
+    writer.maybe_number(spec.shared.map(|_| spec.revision))?;
     writer.number(spec.shared.map_or(0, |nodes| nodes.presence).min(NEVER))?;
     writer.number(spec.shared.map_or(0, |nodes| nodes.confirmation).min(NEVER))?;
     // Whether nothing but the limit matters to a newcomer when nobody waits.
@@ -159,11 +159,17 @@ pub fn command(verb: &Verb<'_>, entropy: u64, node: Option<&NodeId>) -> Result<V
 
 /// What became of one command.
 #[derive(Clone, Debug)]
-pub struct Decided {
+pub struct Answered {
     /// The answer to whoever asked.
     pub answer: Answer,
     /// What it did to whom, in that order.
     pub effects: Vec<Told>,
+    /// Whether there is nothing in the gate from then on that has to be kept.
+    pub idle: bool,
+    /// Whether who was admitted goes by the token that it asked with: to a session others may have come before.
+    pub own: bool,
+    /// When that was, by the server's clock.
+    pub now: Micros,
 }
 
 /// One change of one ticket.
@@ -176,22 +182,25 @@ pub struct Told {
 }
 
 /// The answer of a call, one for each of its commands.
-pub fn answers(bytes: &[u8]) -> Result<Vec<Decided>, StoreError> {
+pub fn answers(bytes: &[u8]) -> Result<Vec<Answered>, StoreError> {
     let mut reader = Reader::new(bytes);
+    reader.array_of(2)?;
+    let now = reader.number()?;
     let count = reader.array()?;
-    let decided = (0..count).map(|_| decided(&mut reader)).collect::<Result<_, _>>()?;
+    let decided = (0..count).map(|_| decided(&mut reader, now)).collect::<Result<_, _>>()?;
     reader.finish()?;
     Ok(decided)
 }
 
-fn decided(reader: &mut Reader<'_>) -> Result<Decided, StoreError> {
-    reader.array_of(4)?;
+fn decided(reader: &mut Reader<'_>, now: Micros) -> Result<Answered, StoreError> {
+    reader.array_of(6)?;
     let outcome = outcome(reader)?;
     let more = reader.flag()?;
     let next_at = reader.maybe(Reader::number)?;
     let count = reader.array()?;
     let effects = (0..count).map(|_| told(reader)).collect::<Result<_, _>>()?;
-    Ok(Decided { answer: Answer { outcome, more, next_at }, effects })
+    let (idle, own) = (reader.flag()?, reader.flag()?);
+    Ok(Answered { answer: Answer { outcome, more, next_at }, effects, idle, own, now })
 }
 
 fn outcome(reader: &mut Reader<'_>) -> Result<Outcome, StoreError> {
@@ -337,7 +346,7 @@ pub fn message(bytes: &[u8]) -> Result<Message, StoreError> {
     Ok(Message { name, resource, id, change })
 }
 
-fn switch_name(state: SwitchState) -> &'static str {
+pub(super) fn switch_name(state: SwitchState) -> &'static str {
     match state {
         SwitchState::Open => "open",
         SwitchState::Closed => "closed",
@@ -345,6 +354,13 @@ fn switch_name(state: SwitchState) -> &'static str {
         SwitchState::Drain => "drain",
         SwitchState::Bypass => "bypass",
     }
+}
+
+/// A switch's state by its name there.
+pub(super) fn switch_state(name: &str) -> Result<SwitchState, StoreError> {
+    use SwitchState::{Bypass, Closed, Drain, Hold, Open};
+    let state = [Open, Closed, Hold, Drain, Bypass].into_iter().find(|state| switch_name(*state) == name);
+    state.ok_or_else(|| unexpected(format_args!("a switch called {name:?}")))
 }
 
 fn denial(name: &str) -> Result<Denial, StoreError> {
@@ -397,13 +413,15 @@ mod tests {
         let mut effect = vec![text(b"granted")];
         effect.extend(ids);
         effect.extend([text("äda".as_bytes()), vec![7], vec![5], vec![6], vec![0xc2], grant]);
-        nested(vec![nested(vec![nested(place), vec![0xc2], vec![0xcc, 200], nested(vec![nested(effect)])])])
+        let effects = nested(vec![nested(effect)]);
+        let answer = nested(vec![nested(place), vec![0xc2], vec![0xcc, 200], effects, vec![0xc2], vec![0xc3]]);
+        nested(vec![vec![6], nested(vec![answer])])
     }
 
     #[test]
     fn reads_an_answer() {
         let decided = answers(&good()).expect("it is one");
-        let [Decided { answer, effects }] = &*decided else { panic!("{decided:?}") };
+        let [Answered { answer, effects, idle: false, own: true, now: 6 }] = &*decided else { panic!("{decided:?}") };
         let Outcome::Queued(place) = &answer.outcome else { panic!("{answer:?}") };
         assert_eq!((place.position, place.chance, place.estimated_wait), (2, Some(0.25), None));
         assert_eq!((answer.more, answer.next_at), (false, Some(200)));
@@ -433,7 +451,7 @@ mod tests {
             }
         }
         // A length that nothing stands behind.
-        let problem = answers(&[0xdd, 0xff, 0xff, 0xff, 0xff]).expect_err("four billion answers are none");
+        let problem = answers(&[0x92, 6, 0xdd, 0xff, 0xff, 0xff, 0xff]).expect_err("four billion answers are none");
         assert!(problem.is_unknown());
     }
 

@@ -10,7 +10,8 @@
 -- ARGV[2]  the resource
 -- ARGV[3…] one command each: a MessagePack array { verb, entropy, entropy, ticket id, identity, fence, … }
 --
--- Answers a MessagePack array with { outcome, more, next at, effects } for each command. What is not there is false.
+-- Answers a MessagePack array: the time, and an array with { outcome, more, next at, effects, idle, own } for each command.
+-- What is not there is false.
 -- Whoever waited beside the gate on some node is told by a message to the channel of that node.
 --
 -- Written after `gate/`, file by file and name by name; what a function is for is said there. A ticket that was read is

@@ -159,7 +159,7 @@ local function run()
     step.x, step.y = c[2], c[3]
     -- All zeros would stay so.
     if step.x == 0 and step.y == 0 then step.y = 1 end
-    step.budget, step.more, step.effects = spec.step_bound, false, {}
+    step.budget, step.more, step.effects, step.is_others = spec.step_bound, false, {}, false
     step.asks = (verb == 'enter' or verb == 'give-up') and c[4]
     step.configured = spec.limit
     if spec.revision then step.agree() end
@@ -176,8 +176,10 @@ local function run()
     if meta.waiting > 0 then step.promote() end
     if verb == 'enter' and outcome[1] == 'queued' then outcome = reconsider(c, outcome) end
     if meta.resting > 0 then step.forget_rested() end
-    local answer = { outcome, step.more, next_at(), step.effects }
-    if ledger.is_empty() and not meta.override and not meta.switch and meta.replenished_at == 0 then ledger.vanish() end
+    local at = next_at()
+    local idle = ledger.is_empty() and not meta.override and not meta.switch and meta.replenished_at == 0
+    if idle then ledger.vanish() end
+    local answer = { outcome, step.more, at, step.effects, idle, not step.is_others }
     return answer
   end
 
@@ -191,7 +193,7 @@ local function run()
     local node = string.format(HEX, string.byte(messages[i][1], 1, 16))
     call('PUBLISH', spec.prefix .. ':node:' .. node, cmsgpack.pack(messages[i][2]))
   end
-  return cmsgpack.pack(answers)
+  return cmsgpack.pack({ now, answers })
 end
 
 return run()

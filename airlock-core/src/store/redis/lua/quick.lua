@@ -14,7 +14,8 @@ end
 -- Writes the gate's own record, and what else there is, and answers.
 local function answer_quickly(outcome, effect, has_new_index, ...)
   local next_at = meta.soonest < NEVER and meta.soonest
-  if meta.holders + meta.spent == 0 and not meta.override then
+  local idle = meta.holders + meta.spent == 0 and not meta.override
+  if idle then
     local old = meta
     meta = new_meta()
     meta.arrival, meta.fence, meta.expires_at = old.arrival, old.fence, old.expires_at
@@ -23,7 +24,7 @@ local function answer_quickly(outcome, effect, has_new_index, ...)
   call('HSET', KEYS[1], 'm', packed_meta(meta), ...)
   if first then expire(first) end
   local effects = effect and spec.record ~= 'nothing' and { effect } or {}
-  return cmsgpack.pack({ { outcome, false, next_at, effects } })
+  return cmsgpack.pack({ now, { { outcome, false, next_at, effects, idle, true } } })
 end
 
 -- An identity, for whoever wants to hear of it.

@@ -24,7 +24,10 @@ parts[#parts + 1] = function()
   function step.reenter(id, ticket, enter)
     local state = ticket.state
     if state == 'holding' then
-      if spec.share then return { 'admitted', step.grant_of(id, ticket, spec.leased) } end
+      if spec.share then
+        step.is_others = true
+        return { 'admitted', step.grant_of(id, ticket, spec.leased) }
+      end
       if step.is_bypassed() then return step.pass(enter) end
       return step.refused('duplicate')
     end

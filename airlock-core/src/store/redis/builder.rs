@@ -1,0 +1,160 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::Client;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use super::call::Script;
+use super::link::{Link, Plan};
+use super::{Inner, RedisStore, listen};
+use super::{keys, script};
+use crate::clock::TestClock;
+use crate::error::ConfigError;
+use crate::sync::Mutex;
+
+/// Options of a [`RedisStore`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct RedisStoreBuilder {
+    prefix: String,
+    connect_timeout: Duration,
+    call_timeout: Duration,
+    re_ask: Duration,
+    any_eviction: bool,
+    /// A test's own clock, and how often to ask again in real time, which then has nothing to do with it.
+    clock: Option<(TestClock, Duration)>,
+}
+
+impl Default for RedisStoreBuilder {
+    fn default() -> Self {
+        RedisStoreBuilder {
+            prefix: "airlock".to_owned(),
+            connect_timeout: Duration::from_secs(1),
+            call_timeout: Duration::from_millis(900),
+            re_ask: Duration::from_secs(2),
+            any_eviction: false,
+            clock: None,
+        }
+    }
+}
+
+impl RedisStoreBuilder {
+    /// What all keys and channels begin with: `airlock` by default. 1 to 64 letters, digits, `-`, `_` and `.`.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// How long a try to connect may take: 1 s by default.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long a call may take: 900 ms by default, a little less than an airlock waits for its store.
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.call_timeout = timeout;
+        self
+    }
+
+    /// How often a node asks again for those who wait in it: 2 s by default, 10 ms to an hour.
+    ///
+    /// It bounds what a lost wake-up costs. A waiter whose node has not asked for it in three times that is gone, and
+    /// whoever is let in from the line is held its place for twice that, until its node has confirmed it.
+    pub fn re_ask(mut self, interval: Duration) -> Self {
+        self.re_ask = interval;
+        self
+    }
+
+    /// Takes a server that throws keys away when its memory is full, and with them who is inside. Refused by default.
+    pub fn any_eviction(mut self, any: bool) -> Self {
+        self.any_eviction = any;
+        self
+    }
+
+    /// Goes by a clock that a test moves, instead of the server's.
+    #[cfg(feature = "conformance")]
+    #[doc(hidden)]
+    pub fn with_clock(mut self, clock: &TestClock, ask_every: Duration) -> Self {
+        self.clock = Some((clock.clone(), ask_every));
+        self
+    }
+
+    /// The server at this URL. See [`RedisStore::connect`].
+    ///
+    /// # Errors
+    ///
+    /// As there, and when an option is out of bounds or there is no tokio runtime.
+    pub async fn connect(self, url: &str) -> Result<RedisStore, ConfigError> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if self.prefix.is_empty() || self.prefix.len() > 64 || !self.prefix.chars().all(allowed) {
+            let problem = format!("`{}` is not 1 to 64 letters, digits, `-`, `_` and `.`", self.prefix.escape_debug());
+            return Err(ConfigError::new("prefix", problem));
+        }
+        let spans = [("connect_timeout", self.connect_timeout), ("call_timeout", self.call_timeout)];
+        for (field, span) in spans {
+            if span.is_zero() {
+                return Err(ConfigError::new(field, "it is zero: no server could answer in time"));
+            }
+        }
+        if !(Duration::from_millis(10)..=Duration::from_secs(3600)).contains(&self.re_ask) {
+            return Err(ConfigError::new("re_ask", format!("{:?} is not between 10 ms and an hour", self.re_ask)));
+        }
+        let runtime = Handle::try_current()
+            .map_err(|_| ConfigError::new("store", "a Redis store is made on a tokio runtime, and there is none"))?;
+        // Messages come on the connection that asks.
+        let url = if url.contains("protocol=") {
+            url.to_owned()
+        } else {
+            format!("{url}{}protocol=resp3", if url.contains('?') { '&' } else { '?' })
+        };
+        let client = Client::open(url).map_err(|error| {
+            ConfigError::new(
+                "url",
+                format!("it is no URL of a Redis server such as redis://127.0.0.1:6379/0: {}", error.category()),
+            )
+        })?;
+        let node: [u8; 16] = rand::random();
+        let script = Script::new(text(self.clock.is_some()));
+        let changed = keys::changed(&self.prefix);
+        let plan = Plan {
+            client,
+            script: script.clone(),
+            channels: vec![keys::channel(&self.prefix, &node), changed.clone()],
+            connect_timeout: self.connect_timeout,
+            call_timeout: self.call_timeout,
+            any_eviction: self.any_eviction,
+        };
+        let link = Link::new(plan);
+        let (said, heard) = mpsc::unbounded_channel();
+        let inner = Arc::new(Inner {
+            link: link.clone(),
+            script,
+            runtime: runtime.clone(),
+            prefix: self.prefix,
+            node,
+            changed,
+            re_ask: self.re_ask,
+            ask_every: self.clock.as_ref().map_or(self.re_ask, |(_, every)| *every),
+            patience: 2 * self.call_timeout,
+            clock: self.clock.map(|(clock, _)| clock),
+            heard_time: Mutex::default(),
+            open: Mutex::default(),
+        });
+        runtime.spawn(link.keep_up(said));
+        runtime.spawn(listen(Arc::downgrade(&inner), heard));
+        inner.link.first_try().await.map_err(|why| ConfigError::new("store", &*why))?;
+        Ok(RedisStore(inner))
+    }
+}
+
+#[cfg(feature = "conformance")]
+fn text(with_clock: bool) -> String {
+    if with_clock { script::with_clock() } else { script::TEXT.to_owned() }
+}
+
+#[cfg(not(feature = "conformance"))]
+fn text(_: bool) -> &'static str {
+    script::TEXT
+}

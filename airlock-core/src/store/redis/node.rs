@@ -1,0 +1,190 @@
+//! What this node looks after: who waits in it, and which leases are guarded in it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::wire::TicketId;
+use crate::gate::Ending;
+use crate::store::{Session, Turn, Watch};
+use crate::token::Token;
+
+/// A node's waiters and leases at the gates of one airlock, by ticket.
+#[derive(Default)]
+pub(super) struct Node {
+    waiters: HashMap<TicketId, Waiter>,
+    /// At which gates, and how many.
+    gates: HashMap<Arc<str>, usize>,
+    leases: HashMap<TicketId, Guarded>,
+    sessions: Vec<(Session, Arc<Watch>)>,
+    /// Sessions that began here, with their tokens: the latest of each identity.
+    began: HashMap<(Arc<str>, Arc<str>), (u64, Token)>,
+}
+
+/// A future that waits in this process.
+#[derive(Clone)]
+pub(super) struct Waiter {
+    pub(super) token: Token,
+    /// What it asked with: asked again it means the same, and proves that it is still there.
+    pub(super) enter: Arc<[u8]>,
+    pub(super) turn: Arc<Turn>,
+    /// Whether it is known to be in line.
+    pub(super) answered: bool,
+}
+
+/// A lease that a permit in this process guards.
+struct Guarded {
+    token: Token,
+    watches: Vec<Arc<Watch>>,
+    /// When it is over unless the server says otherwise, counted from when the last renewal was sent.
+    over_at: Instant,
+    renew_at: Instant,
+}
+
+impl Node {
+    /// Somebody is about to ask for a place: the answer may come after its turn.
+    pub(super) fn awaits(&mut self, id: TicketId, resource: &Arc<str>, waiter: Waiter) {
+        if self.waiters.insert(id, waiter).is_none() {
+            *self.gates.entry(resource.clone()).or_default() += 1;
+        }
+    }
+
+    pub(super) fn waiter(&self, id: &TicketId) -> Option<&Waiter> {
+        self.waiters.get(id)
+    }
+
+    pub(super) fn waiters(&self) -> impl Iterator<Item = (&TicketId, &Waiter)> {
+        self.waiters.iter()
+    }
+
+    /// Nobody waits with it any more.
+    pub(super) fn forget_waiter(&mut self, id: &TicketId) -> Option<Waiter> {
+        let waiter = self.waiters.remove(id)?;
+        if let Some(count) = self.gates.get_mut(waiter.token.resource()) {
+            *count -= 1;
+            if *count == 0 {
+                self.gates.remove(waiter.token.resource());
+            }
+        }
+        Some(waiter)
+    }
+
+    /// Whether anybody waits at that gate.
+    pub(super) fn waits_at(&self, resource: &str) -> bool {
+        self.gates.contains_key(resource)
+    }
+
+    /// The gates at which somebody waits.
+    pub(super) fn gates(&self) -> Vec<Arc<str>> {
+        self.gates.keys().cloned().collect()
+    }
+
+    /// A lease was granted or renewed, by a command that was sent at `sent`.
+    pub(super) fn guard(&mut self, id: TicketId, token: &Token, sent: Instant, lasts: Duration) {
+        let (over_at, renew_at) = (sent + lasts, sent + lasts / 3);
+        let new = || Guarded { token: token.clone(), watches: Vec::new(), over_at, renew_at };
+        let lease = self.leases.entry(id).or_insert_with(new);
+        (lease.over_at, lease.renew_at) = (lease.over_at.max(over_at), renew_at);
+    }
+
+    /// As far as this node is concerned it is over. Whoever watches it is to be told.
+    pub(super) fn let_go(&mut self, id: &TicketId) -> Vec<Arc<Watch>> {
+        self.leases.remove(id).map(|lease| lease.watches).unwrap_or_default()
+    }
+
+    /// Somebody's place in line is certain.
+    pub(super) fn answered(&mut self, id: &TicketId) {
+        if let Some(waiter) = self.waiters.get_mut(id) {
+            waiter.answered = true;
+        }
+    }
+
+    pub(super) fn began(&mut self, session: Session, token: Token) {
+        self.began.insert((session.resource, session.identity), (session.fence, token));
+    }
+
+    pub(super) fn token_of(&self, session: &Session) -> Option<Token> {
+        let (fence, token) = self.began.get(&(session.resource.clone(), session.identity.clone()))?;
+        (*fence == session.fence).then(|| token.clone())
+    }
+
+    /// Sessions that began here, to see which are over.
+    pub(super) fn begun(&self) -> Vec<Session> {
+        let session = |resource: &Arc<str>, identity: &Arc<str>, fence| Session {
+            resource: resource.clone(),
+            identity: identity.clone(),
+            fence,
+        };
+        self.began.iter().map(|((resource, identity), (fence, _))| session(resource, identity, *fence)).collect()
+    }
+
+    pub(super) fn forget_session(&mut self, session: &Session) {
+        let key = (session.resource.clone(), session.identity.clone());
+        if self.began.get(&key).is_some_and(|(fence, _)| *fence == session.fence) {
+            self.began.remove(&key);
+        }
+    }
+
+    /// Leases whose loss somebody wants to hear of.
+    pub(super) fn watched(&self) -> Vec<(TicketId, Token)> {
+        let watched = self.leases.iter().filter(|(_, lease)| !lease.watches.is_empty());
+        watched.map(|(id, lease)| (*id, lease.token.clone())).collect()
+    }
+
+    pub(super) fn guards(&self, id: &TicketId) -> bool {
+        self.leases.contains_key(id)
+    }
+
+    pub(super) fn leases(&self) -> impl Iterator<Item = (&TicketId, &Token)> {
+        self.leases.iter().map(|(id, lease)| (id, &lease.token))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.leases.is_empty()
+    }
+
+    /// Has `watch` told when the lease is lost; false when it is not known any more.
+    pub(super) fn watch(&mut self, id: &TicketId, watch: &Arc<Watch>) -> bool {
+        let Some(lease) = self.leases.get_mut(id) else { return false };
+        lease.watches.push(watch.clone());
+        true
+    }
+
+    /// Watches the session of an identity, which nobody guards, for as long as somebody else has `watch`.
+    pub(super) fn watch_session(&mut self, session: Session, watch: &Arc<Watch>) {
+        self.sessions.push((session, watch.clone()));
+    }
+
+    pub(super) fn sessions(&mut self) -> Vec<(Session, Arc<Watch>)> {
+        self.sessions.retain(|(_, watch)| Arc::strong_count(watch) > 1 && watch.is_lost().is_none());
+        self.sessions.clone()
+    }
+
+    /// What has to be renewed, and is not asked for again until an answer is overdue.
+    pub(super) fn due(&mut self, now: Instant, retry: Duration) -> Vec<(TicketId, Token)> {
+        let due = self.leases.iter_mut().filter(|(_, lease)| lease.renew_at <= now);
+        due.map(|(id, lease)| {
+            lease.renew_at = now + retry;
+            (*id, lease.token.clone())
+        })
+        .collect()
+    }
+
+    /// Takes out what can no longer be known to be held.
+    pub(super) fn overdue(&mut self, now: Instant) -> Vec<Arc<Watch>> {
+        let over: Vec<TicketId> =
+            self.leases.iter().filter(|(_, lease)| lease.over_at <= now).map(|(id, _)| *id).collect();
+        over.iter().flat_map(|id| self.let_go(id)).collect()
+    }
+
+    /// When something here is due next.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.leases.values().map(|lease| lease.renew_at.min(lease.over_at)).min()
+    }
+}
+
+pub(super) fn lose(watches: Vec<Arc<Watch>>, ending: Option<Ending>) {
+    for watch in watches {
+        watch.lose(ending);
+    }
+}

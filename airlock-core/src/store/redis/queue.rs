@@ -1,0 +1,62 @@
+//! Group commit: what arrives for a gate while a call to it is in flight goes together in the next.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::wire::Answered;
+use crate::error::StoreError;
+use crate::sync::Mutex;
+
+/// How many commands one call carries at most.
+const BATCH: usize = 256;
+
+/// Where an answer goes.
+pub(super) type Reply = oneshot::Sender<Result<Answered, StoreError>>;
+
+/// One command on its way.
+pub(super) struct Entry {
+    pub(super) command: Arc<[u8]>,
+    pub(super) reply: Reply,
+}
+
+/// What waits to be sent, gate by gate.
+#[derive(Default)]
+pub(super) struct Queues(Mutex<HashMap<Arc<str>, Queue>>);
+
+#[derive(Default)]
+struct Queue {
+    /// Releases and what else makes room: never behind those who want it.
+    first: VecDeque<Entry>,
+    rest: VecDeque<Entry>,
+}
+
+impl Queues {
+    /// Adds a command. True if nobody is sending for this gate: then the caller has to.
+    pub(super) fn add(&self, resource: &Arc<str>, entry: Entry, makes_room: bool) -> bool {
+        let mut queues = self.0.lock();
+        let idle = !queues.contains_key(resource);
+        let queue = queues.entry(resource.clone()).or_default();
+        if makes_room {
+            queue.first.push_back(entry)
+        } else {
+            queue.rest.push_back(entry)
+        }
+        idle
+    }
+
+    /// What to send next; nothing when all is sent, and from then on nobody is sending for this gate.
+    pub(super) fn take(&self, resource: &Arc<str>) -> Option<Vec<Entry>> {
+        let mut queues = self.0.lock();
+        let queue = queues.get_mut(resource)?;
+        let first = queue.first.len().min(BATCH);
+        let rest = queue.rest.len().min(BATCH - first);
+        let batch: Vec<Entry> = queue.first.drain(..first).chain(queue.rest.drain(..rest)).collect();
+        if batch.is_empty() {
+            queues.remove(resource);
+            return None;
+        }
+        Some(batch)
+    }
+}

@@ -1,0 +1,126 @@
+//! What a node does for its waiters and leases without being asked.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use super::gates::RedisGates;
+use super::link::jittered;
+use super::node::lose;
+use crate::gate::{Key, Outcome, Verb};
+use crate::store::{Lease, Session};
+
+/// How often it looks at what holds for the whole airlock, and lists what it uses.
+const LOOK: Duration = Duration::from_millis(900);
+
+pub(super) async fn run(gates: Weak<RedisGates>) {
+    let (mut ask_at, mut look_at) = (Instant::now(), Instant::now());
+    loop {
+        let Some(me) = gates.upgrade() else { return };
+        let now = Instant::now();
+        if now >= look_at {
+            look_at = now + jittered(LOOK.min(me.store.ask_every));
+            let me = me.clone();
+            me.store.runtime.clone().spawn(async move { look(&me).await });
+        }
+        if now >= ask_at {
+            ask_at = now + jittered(me.store.ask_every);
+            ask_for_everybody(&me);
+        }
+        renew(&me, now);
+        let next = me.node.lock().next_due().into_iter().chain(next_look(&me, now)).chain([ask_at, look_at]).min();
+        let woken = me.woken.clone();
+        drop(me);
+        tokio::select! {
+            () = tokio::time::sleep_until(next.unwrap_or(look_at).into()) => {}
+            () = woken.notified() => {}
+        }
+    }
+}
+
+/// What others may have set, and where this node is busy. What fails is tried again the next time.
+pub(super) async fn look(me: &Arc<RedisGates>) {
+    if let Ok(conditions) = super::conditions::read(me).await
+        && me.set_conditions(conditions)
+    {
+        me.look_at_all();
+    }
+    let _ = super::index::list(me).await;
+}
+
+/// Proves that whoever waits here is still there, and finds out what a lost message would have said.
+pub(super) fn ask_for_everybody(me: &Arc<RedisGates>) {
+    let waiting: Vec<_> = me.node.lock().waiters().map(|(id, _)| *id).collect();
+    for id in waiting {
+        let me = me.clone();
+        me.store.runtime.clone().spawn(async move { me.ask_again(id).await });
+    }
+    for (id, token) in me.node.lock().watched() {
+        let me = me.clone();
+        me.store.runtime.clone().spawn(async move { me.see_whether_lost(id, token).await });
+    }
+    for session in me.node.lock().begun() {
+        let me = me.clone();
+        me.store.runtime.clone().spawn(async move {
+            if is_over(&me, session.clone()).await {
+                me.node.lock().forget_session(&session);
+            }
+        });
+    }
+    let sessions = me.node.lock().sessions();
+    for (session, watch) in sessions {
+        let me = me.clone();
+        me.store.runtime.clone().spawn(async move {
+            if is_over(&me, session).await {
+                watch.lose(None);
+            }
+        });
+    }
+}
+
+async fn is_over(me: &RedisGates, session: Session) -> bool {
+    let (resource, fence) = (session.resource.clone(), session.fence);
+    let lease = Lease::Session(Box::new(session));
+    let (_, key) = lease.address();
+    match me.ask(&resource, &Verb::Look { key }).await.map(|answered| answered.answer.outcome) {
+        Ok(Outcome::Admitted(grant)) => grant.fence != fence,
+        Ok(_) => true,
+        Err(_) => false,
+    }
+}
+
+fn renew(me: &Arc<RedisGates>, now: Instant) {
+    let (due, overdue) = {
+        let mut node = me.node.lock();
+        let overdue = node.overdue(now);
+        (node.due(now, me.ttl() / 6), overdue)
+    };
+    lose(overdue, None);
+    for (_, token) in due {
+        let me = me.clone();
+        me.store.runtime.clone().spawn(async move {
+            let verb = Verb::Renew { key: Key::Token(token.secret()), ttl: None };
+            let (resource, sent) = (token.resource().into(), Instant::now());
+            if let Ok(answered) = me.ask(&resource, &verb).await {
+                me.settle(&verb, &resource, &answered, sent);
+            }
+        });
+    }
+}
+
+/// Gates that said when something happens by itself are looked at then. Answers when the next one is due.
+fn next_look(me: &Arc<RedisGates>, now: Instant) -> Option<Instant> {
+    let mut used = me.used.lock();
+    let due = used.iter_mut().filter(|(_, at)| at.is_some_and(|at| at <= now));
+    let due: Vec<Arc<str>> = due
+        .map(|(resource, at)| {
+            *at = None;
+            resource.clone()
+        })
+        .collect();
+    let next = used.values().flatten().min().copied();
+    drop(used);
+    for resource in due {
+        me.in_background(resource, Verb::Tick);
+    }
+    next
+}

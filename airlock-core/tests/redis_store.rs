@@ -1,0 +1,66 @@
+//! The rules of the gate on a real Redis server, each handle a node of its own.
+
+#[allow(dead_code, unreachable_pub, reason = "shared with tests that use all of it")]
+#[path = "../../tests/src/redis.rs"]
+mod server;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex};
+use std::time::Duration;
+
+use airlock_core::clock::TestClock;
+use airlock_core::conformance::{Subject, WATCHDOG};
+use airlock_core::store::RedisStore;
+use server::Server;
+
+/// One server for all rules: each has a prefix of its own.
+static SERVER: LazyLock<Server> = LazyLock::new(Server::start);
+
+struct Fleet {
+    clock: TestClock,
+    prefix: String,
+    nodes: Mutex<Vec<RedisStore>>,
+}
+
+impl Fleet {
+    fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        Fleet {
+            clock: TestClock::new(),
+            prefix: format!("test-{}", COUNT.fetch_add(1, Ordering::Relaxed)),
+            nodes: Mutex::default(),
+        }
+    }
+}
+
+impl Subject for Fleet {
+    type Store = RedisStore;
+
+    async fn store(&self) -> RedisStore {
+        let builder = RedisStore::builder().prefix(&*self.prefix).with_clock(&self.clock, Duration::from_millis(20));
+        // How fast this machine is at the moment is no rule.
+        let builder = builder.call_timeout(WATCHDOG);
+        let node = builder.connect(&SERVER.url()).await.expect("a server");
+        self.nodes.lock().expect("no panic under it").push(node.clone());
+        node
+    }
+
+    async fn advance(&self, by: Duration) {
+        // What was dropped before goes in the background, and belongs to the time before.
+        let nodes = self.nodes.lock().expect("no panic under it").clone();
+        for node in nodes {
+            node.settled().await;
+        }
+        self.clock.advance(by);
+        if by >= Duration::from_secs(1) {
+            // What is set for a whole airlock is known on every node within a second: of this time, all too short.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+mod redis {
+    use super::*;
+
+    airlock_core::conformance_suite!(Fleet::new());
+}
