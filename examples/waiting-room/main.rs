@@ -12,8 +12,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use airlock_axum::admission::{AgingLottery, FairShare, Fifo, Lottery, Opportunistic, Priority};
-use airlock_axum::store::MemoryStore;
-use airlock_axum::{Airlock, AirlockLayer, ConfigError, Line, Seal, by_header, integer_header};
+use airlock_axum::store::{MemoryStore, RedisStore};
+use airlock_axum::{Airlock, AirlockLayer, Builder, ConfigError, Line, Seal, by_header, integer_header};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn;
@@ -34,7 +34,7 @@ async fn main() -> ExitCode {
     let ansi = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
 
-    let airlocks = match Airlocks::new(&options) {
+    let airlocks = match Airlocks::new(&options).await {
         Ok(airlocks) => airlocks,
         Err(error) => {
             eprintln!("error: these options cannot work: {error}\n\nFor more information, try '--help'.");
@@ -50,6 +50,21 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Where both airlocks live.
+enum ChosenStore {
+    Memory(MemoryStore),
+    Redis(RedisStore),
+}
+
+impl ChosenStore {
+    fn decides(&self, airlock: Builder) -> Builder {
+        match self {
+            ChosenStore::Memory(store) => airlock.store(store.clone()),
+            ChosenStore::Redis(store) => airlock.store(store.clone()),
+        }
+    }
+}
+
 /// The two airlocks of this server.
 struct Airlocks {
     /// One gate for each tenant.
@@ -59,15 +74,15 @@ struct Airlocks {
 }
 
 impl Airlocks {
-    fn new(options: &Options) -> Result<Self, ConfigError> {
-        let StoreChoice::Memory = options.store;
-        let store = MemoryStore::new();
+    async fn new(options: &Options) -> Result<Self, ConfigError> {
+        let store = match &options.store {
+            StoreChoice::Memory => ChosenStore::Memory(MemoryStore::new()),
+            StoreChoice::Redis(url) => ChosenStore::Redis(RedisStore::connect(url).await?),
+        };
         let line = Line::new().capacity(options.line);
-        let imports = Airlock::builder("imports")
-            .seal(Seal::semaphore(options.tenant_limit).ttl(options.ttl))
-            .line(line.clone())
-            .store(store.clone())
-            .build()?;
+        let imports =
+            Airlock::builder("imports").seal(Seal::semaphore(options.tenant_limit).ttl(options.ttl)).line(line.clone());
+        let imports = store.decides(imports).build()?;
         let seal = Seal::semaphore(options.limit).ttl(options.ttl);
         let seal = match options.rate {
             Some(rate) => seal.with_rate(rate),
@@ -76,7 +91,7 @@ impl Airlocks {
         if options.tenant_cap.is_some() && options.admission != Admission::FairShare {
             return Err(ConfigError::new("--tenant-cap", "it needs --admission fair-share"));
         }
-        let shared = Airlock::builder("shared").seal(seal).line(line).store(store);
+        let shared = store.decides(Airlock::builder("shared").seal(seal).line(line));
         let shared = match options.admission {
             Admission::Opportunistic => shared.admission(Opportunistic::new()),
             Admission::Fifo => shared.admission(Fifo::new()),
@@ -107,12 +122,12 @@ impl Airlocks {
     }
 
     /// Sends waiters away, lets holders finish.
-    async fn shut_down(&self) {
-        let (imports, shared) = tokio::join!(self.imports.shutdown(GRACE), self.shared.shutdown(GRACE));
+    async fn shut_down(&self, grace: Duration) {
+        let (imports, shared) = tokio::join!(self.imports.shutdown(grace), self.shared.shutdown(grace));
         let handed_back = imports.unwrap_or_default() + shared.unwrap_or_default();
         if handed_back > 0 {
             let _ =
-                writeln!(std::io::stderr(), "{handed_back} requests were not done after {GRACE:?} and were stopped");
+                writeln!(std::io::stderr(), "{handed_back} requests were not done after {grace:?} and were stopped");
         }
     }
 }
@@ -139,7 +154,7 @@ async fn serve(options: &Options, airlocks: &Airlocks) -> std::io::Result<()> {
         );
         stopping.send_replace(true);
         tokio::select! {
-            () = airlocks.shut_down() => {}
+            () = airlocks.shut_down(GRACE) => {}
             () = signals.next() => return,
         }
         // Connections that read nothing any more are not waited for.
@@ -148,10 +163,13 @@ async fn serve(options: &Options, airlocks: &Airlocks) -> std::io::Result<()> {
             () = signals.next() => {}
         }
     };
-    tokio::select! {
+    let result = tokio::select! {
         result = server => result,
         () = stop => Ok(()),
-    }
+    };
+    // What was given back at the very end is said as well, to a store that has to be told.
+    airlocks.shut_down(Duration::ZERO).await;
+    result
 }
 
 /// Ctrl-C and SIGTERM, none of them missed from the moment this is made.

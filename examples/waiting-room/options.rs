@@ -1,3 +1,4 @@
+use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
@@ -17,7 +18,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3000")]
     pub(crate) listen: SocketAddr,
 
-    /// Where it is decided who gets in: `memory`, in this process
+    /// Where it is decided who gets in: `memory`, in this process, or `redis://[USER:PASSWORD@]HOST[:PORT][/DB]`, with
+    /// all others on that server
     #[arg(long, value_name = "STORE", default_value = "memory")]
     pub(crate) store: StoreChoice,
 
@@ -67,13 +69,27 @@ Examples:
       in /shared each tenant in turn, and at most two of each at once
   waiting-room --limit 3 --rate 50/minute
       in /shared three at once, and fifty a minute
+  waiting-room --store redis://127.0.0.1:6379/0 --listen 127.0.0.1:3001
+      one limit and one line with every other copy on that server
 
 Set RUST_LOG=airlock=debug to see every admission, wait and refusal.";
 
 /// A store that this program can use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum StoreChoice {
     Memory,
+    /// By its URL.
+    Redis(String),
+}
+
+impl fmt::Debug for StoreChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A URL may have a password in it.
+        f.write_str(match self {
+            StoreChoice::Memory => "Memory",
+            StoreChoice::Redis(_) => "Redis(…)",
+        })
+    }
 }
 
 impl FromStr for StoreChoice {
@@ -82,7 +98,8 @@ impl FromStr for StoreChoice {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "memory" => Ok(StoreChoice::Memory),
-            _ => Err("there is no such store; use `memory`".to_owned()),
+            url if url.starts_with("redis://") => Ok(StoreChoice::Redis(url.to_owned())),
+            _ => Err("there is no such store; use `memory` or `redis://HOST:PORT/DB`".to_owned()),
         }
     }
 }

@@ -3,7 +3,8 @@
 use airlock_tests::flagship::Flagship;
 use http::{Method, StatusCode};
 
-use crate::client::{Client, raw, wait_for};
+use crate::client::{Client, wait_for};
+use crate::raw::raw;
 
 /// A request line, headers, and what the answer is to be: its status, and its `Airlock-Status` where it has one.
 type Row = (&'static str, Vec<u8>, u16, &'static str);

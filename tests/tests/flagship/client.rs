@@ -1,4 +1,4 @@
-//! A plain HTTP client, and one that writes what it likes.
+//! A plain HTTP client.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,8 +11,6 @@ use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 /// Asks one server, on as many connections as it takes.
@@ -93,18 +91,4 @@ impl Reply {
 /// Waits for what only the server's log tells.
 pub(crate) fn wait_for(server: &Flagship, event: &str, count: usize) {
     tokio::task::block_in_place(|| server.wait_for(event, count));
-}
-
-/// Sends these bytes on a connection of its own, and reads until the server hangs up.
-pub(crate) async fn raw(address: SocketAddr, bytes: &[u8]) -> String {
-    let exchange = async {
-        let mut stream = TcpStream::connect(address).await.expect("a server");
-        // It may have seen enough, and hung up.
-        let _ = stream.write_all(bytes).await;
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer).await;
-        String::from_utf8_lossy(&answer).into_owned()
-    };
-    let answer = tokio::time::timeout(PATIENCE, exchange).await;
-    answer.unwrap_or_else(|_| panic!("no answer to {:.200?}", String::from_utf8_lossy(bytes)))
 }

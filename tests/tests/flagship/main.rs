@@ -6,4 +6,5 @@ mod holding;
 mod limits;
 mod options;
 mod order;
+mod raw;
 mod stopping;

@@ -1,0 +1,70 @@
+//! A server, and processes that share it.
+
+use airlock_tests::flagship::Flagship;
+use airlock_tests::redis::Server;
+use http::{Method, StatusCode};
+use tokio::task::JoinHandle;
+
+use crate::client::{Client, Reply};
+
+pub(crate) struct Fleet {
+    pub(crate) redis: Server,
+    pub(crate) nodes: Vec<Flagship>,
+}
+
+impl Fleet {
+    /// So many processes with the same options.
+    pub(crate) fn start(nodes: usize, options: &[&str]) -> Self {
+        let redis = Server::start();
+        let nodes = (0..nodes).map(|_| node(&redis, options)).collect();
+        Fleet { redis, nodes }
+    }
+
+    pub(crate) fn clients(&self) -> Vec<Client> {
+        self.nodes.iter().map(Client::of).collect()
+    }
+
+    /// So many requests, to each process in turn.
+    pub(crate) fn crowd(&self, requests: usize, path: &str) -> Vec<JoinHandle<Reply>> {
+        let clients = self.clients();
+        (0..requests).map(|number| clients[number % clients.len()].send(Method::POST, path, &[])).collect()
+    }
+
+    /// Keys that would stay for ever.
+    pub(crate) fn immortal_keys(&self) -> Vec<String> {
+        let mut connection = self.redis.connect().expect("a server");
+        let keys = connection.call(&[b"KEYS", b"*"]).expect("an answer");
+        let keys = keys.list().expect("a list").iter().filter_map(|key| key.text().map(<[u8]>::to_vec));
+        let immortal = keys.collect::<Vec<_>>().into_iter().filter(|key| {
+            let ttl = connection.call(&[b"PTTL", key]).expect("an answer").number().expect("a number");
+            ttl == -1
+        });
+        immortal.map(|key| String::from_utf8_lossy(&key).into_owned()).collect()
+    }
+}
+
+pub(crate) fn node(redis: &Server, options: &[&str]) -> Flagship {
+    let url = redis.url();
+    let store = ["--store", &url];
+    Flagship::start(&[&store[..], options].concat())
+}
+
+/// What all of them were answered, and that all of them worked.
+pub(crate) async fn all_done(crowd: Vec<JoinHandle<Reply>>) -> Vec<Reply> {
+    let mut replies = Vec::new();
+    for reply in crowd {
+        let reply = reply.await.expect("no panic");
+        assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
+        replies.push(reply);
+    }
+    replies
+}
+
+/// How many worked at the same time, at most.
+pub(crate) fn most_at_once(replies: &[Reply]) -> usize {
+    let spans = replies.iter().map(|reply| (reply.number("started_at_ms"), reply.number("ended_at_ms")));
+    let spans: Vec<_> = spans.collect();
+    // Ends are rounded down like starts: who ends in the millisecond in which another starts is gone.
+    let at = |now: u64| spans.iter().filter(|(start, end)| *start <= now && now < *end).count();
+    spans.iter().map(|(start, _)| at(*start)).max().unwrap_or(0)
+}

@@ -1,0 +1,7 @@
+//! Several processes of the flagship on one real Redis server: one limit and one line, whatever happens to either.
+
+#[path = "../flagship/client.rs"]
+mod client;
+mod faults;
+mod fleet;
+mod sharing;

@@ -1,0 +1,99 @@
+//! One limit, one line, whichever process a request comes to.
+
+use http::Method;
+
+use crate::client::{Client, wait_for};
+use crate::fleet::{Fleet, all_done, most_at_once, node};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_share_one_limit() {
+    let fleet = Fleet::start(2, &["--limit", "3", "--wait", "60"]);
+    let replies = all_done(fleet.crowd(60, "/shared?ms=40")).await;
+    assert_eq!(most_at_once(&replies), 3);
+    assert_eq!(fleet.immortal_keys(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn four_processes_share_one_limit_for_each_tenant() {
+    let fleet = Fleet::start(4, &["--tenant-limit", "2", "--wait", "60"]);
+    let clients = fleet.clients();
+    let send = |tenant: &'static str, number: usize| {
+        clients[number % 4].send(Method::POST, "/imports?ms=40", &[("x-tenant", tenant)])
+    };
+    let (acme, other): (Vec<_>, Vec<_>) = (0..24).map(|number| (send("acme", number), send("{other}", number))).unzip();
+    assert_eq!(most_at_once(&all_done(acme).await), 2);
+    assert_eq!(most_at_once(&all_done(other).await), 2);
+    assert_eq!(fleet.immortal_keys(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn first_come_first_served_across_processes() {
+    let fleet = Fleet::start(2, &["--limit", "1", "--wait", "60"]);
+    let clients = fleet.clients();
+    let working = clients[0].send(Method::POST, "/shared?ms=60000", &[]);
+    wait_for(&fleet.nodes[0], "admitted", 1);
+    let mut replies = Vec::new();
+    for number in 0..12 {
+        let at = number % 2;
+        replies.push(clients[at].send(Method::POST, "/shared", &[]));
+        wait_for(&fleet.nodes[at], "queued", number / 2 + 1);
+    }
+    // Hanging up ends the work.
+    working.abort();
+    let fences: Vec<u64> = all_done(replies).await.iter().map(|reply| reply.fence()).collect();
+    assert!(fences.is_sorted(), "{fences:?}");
+}
+
+/// A process that dies leaves nothing behind: its places are free when their time is over, and who waited in it is not
+/// waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_is_killed_holds_nobody_up() {
+    let options = ["--limit", "1", "--wait", "60", "--ttl", "3"];
+    let mut fleet = Fleet::start(1, &options);
+    let doomed = node(&fleet.redis, &options);
+    let client = Client::of(&doomed);
+    let holds = client.send(Method::POST, "/shared?ms=60000", &[]);
+    wait_for(&doomed, "admitted", 1);
+    let waits: Vec<_> = (0..5).map(|_| client.send(Method::POST, "/shared", &[])).collect();
+    wait_for(&doomed, "queued", 5);
+    let behind = fleet.crowd(3, "/shared?ms=10");
+    wait_for(&fleet.nodes[0], "queued", 3);
+    for hopeless in waits.into_iter().chain([holds]) {
+        hopeless.abort();
+    }
+    // By SIGKILL: it does not say goodbye.
+    doomed.signal("KILL");
+    let started = std::time::Instant::now();
+    all_done(behind).await;
+    let (ttl, re_ask) = (3.0, 2.0);
+    // One lease, then presence of three intervals and one window of confirmation, and a little for asking.
+    let most = ttl + 3.0 * re_ask + 2.0 * re_ask + 2.0 * re_ask;
+    assert!(started.elapsed().as_secs_f64() < most, "{:?}", started.elapsed());
+    drop(fleet.nodes.pop());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shutdown_hands_everything_back() {
+    let options = ["--limit", "1", "--wait", "60"];
+    let fleet = Fleet::start(1, &options);
+    let mut leaving = node(&fleet.redis, &options);
+    let client = Client::of(&leaving);
+    let holds = client.send(Method::POST, "/shared?ms=300", &[]);
+    wait_for(&leaving, "admitted", 1);
+    let waits = client.send(Method::POST, "/shared", &[]);
+    wait_for(&leaving, "queued", 1);
+    let behind = fleet.crowd(1, "/shared");
+    wait_for(&fleet.nodes[0], "queued", 1);
+    leaving.signal("TERM");
+    waits.await.expect("no panic").is_refused(503, "closed");
+    let held = all_done(vec![holds]).await.remove(0);
+    assert!(tokio::task::block_in_place(|| leaving.wait()).success());
+    let next = all_done(behind).await.remove(0);
+    assert!(next.number("started_at_ms") >= held.number("ended_at_ms"));
+    assert!(
+        next.number("waited_ms") < 20_000,
+        "it waited for a deadline: {next:?}, {held:?}, {:#?} {:#?}",
+        leaving.log(),
+        fleet.nodes[0].log()
+    );
+}
