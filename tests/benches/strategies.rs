@@ -64,6 +64,7 @@ impl Gate {
             },
             on_reentry: OnReentry::Refuse,
             step_bound: 64,
+            revision: 0,
             guarded: true,
             shared: None,
         };
