@@ -163,13 +163,14 @@ async fn serve(options: &Options, airlocks: &Airlocks) -> std::io::Result<()> {
             () = signals.next() => {}
         }
     };
-    let result = tokio::select! {
-        result = server => result,
+    tokio::select! {
+        result = server => {
+            // What was given back at the very end is said as well, to a store that has to be told.
+            airlocks.shut_down(Duration::ZERO).await;
+            result
+        }
         () = stop => Ok(()),
-    };
-    // What was given back at the very end is said as well, to a store that has to be told.
-    airlocks.shut_down(Duration::ZERO).await;
-    result
+    }
 }
 
 /// Ctrl-C and SIGTERM, none of them missed from the moment this is made.
