@@ -28,8 +28,8 @@ pub(super) struct Waiter {
     /// What it asked with: asked again it means the same, and proves that it is still there.
     pub(super) enter: Arc<[u8]>,
     pub(super) turn: Arc<Turn>,
-    /// Whether it is known to be in line.
-    pub(super) answered: bool,
+    /// How many questions for it are unanswered: what is given up meanwhile is given up with doubt.
+    pub(super) unanswered: u32,
 }
 
 /// A lease that a permit in this process guards.
@@ -92,10 +92,17 @@ impl Node {
         self.leases.remove(id).map(|lease| lease.watches).unwrap_or_default()
     }
 
-    /// Somebody's place in line is certain.
+    /// It is asked for once more, if somebody still waits with it.
+    pub(super) fn ask(&mut self, id: &TicketId) -> Option<Waiter> {
+        let waiter = self.waiters.get_mut(id)?;
+        waiter.unanswered += 1;
+        Some(waiter.clone())
+    }
+
+    /// There was an answer.
     pub(super) fn answered(&mut self, id: &TicketId) {
         if let Some(waiter) = self.waiters.get_mut(id) {
-            waiter.answered = true;
+            waiter.unanswered = waiter.unanswered.saturating_sub(1);
         }
     }
 
