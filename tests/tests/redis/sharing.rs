@@ -26,6 +26,16 @@ async fn four_processes_share_one_limit_for_each_tenant() {
     assert_eq!(fleet.immortal_keys(), [""; 0]);
 }
 
+/// A process with a larger configured limit let more in than the others allowed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rx_12_the_lower_of_two_limits_counts() {
+    let mut fleet = Fleet::start(1, &["--limit", "2", "--wait", "60"]);
+    fleet.nodes.push(node(&fleet.redis, &["--limit", "9", "--wait", "60"]));
+    // The cautious one has asked before the bold one does.
+    all_done(fleet.crowd(1, "/shared")).await;
+    assert_eq!(most_at_once(&all_done(fleet.crowd(40, "/shared?ms=40")).await), 2);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn first_come_first_served_across_processes() {
     let fleet = Fleet::start(2, &["--limit", "1", "--wait", "60"]);
