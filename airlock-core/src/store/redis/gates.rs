@@ -217,17 +217,17 @@ impl RedisGates {
         match (verb, &answered.answer.outcome) {
             (Verb::Enter(_) | Verb::Claim { .. } | Verb::Restore { .. }, Outcome::Admitted(grant)) => {
                 self.node.lock().forget_waiter(&id);
-                self.admitted(id, &token, grant, sent);
+                self.admitted(id, &token, grant, (sent, answered.left_until(grant.until)));
                 self.began(verb, &token, grant, answered);
             }
             (Verb::Enter(_), Outcome::Queued(_)) => self.node.lock().answered(&id),
             (Verb::Enter(_), _) => {
                 self.node.lock().forget_waiter(&id);
             }
-            (Verb::Renew { .. }, Outcome::Renewed(_)) => {
+            (Verb::Renew { .. }, Outcome::Renewed(until)) => {
                 let mut node = self.node.lock();
                 if node.guards(&id) {
-                    node.guard(id, &token, sent, self.ttl());
+                    node.guard(id, &token, sent, answered.left_until(*until));
                 }
             }
             (Verb::Renew { .. }, Outcome::Lost) => {
@@ -242,9 +242,9 @@ impl RedisGates {
         }
     }
 
-    fn admitted(&self, id: TicketId, token: &Token, grant: &Grant, sent: Instant) {
+    fn admitted(&self, id: TicketId, token: &Token, grant: &Grant, (sent, lasts): (Instant, Duration)) {
         if grant.leased && !grant.shared {
-            self.node.lock().guard(id, token, sent, self.ttl());
+            self.node.lock().guard(id, token, sent, lasts);
             self.woken.notify_one();
         }
     }
@@ -295,12 +295,12 @@ impl RedisGates {
         let resource: Arc<str> = waiter.token.resource().into();
         let sent = Instant::now();
         let renew = Verb::Renew { key: Key::Token(waiter.token.secret()), ttl: None };
-        let outcome = self.ask(&resource, &renew).await.map(|answered| answered.answer.outcome);
+        let Ok(answered) = self.ask(&resource, &renew).await else { return };
         // Unless it gave up meanwhile, which is on its way. Too late, it asks again when its time comes.
-        if let Ok(Outcome::Renewed(until)) = outcome
+        if let Outcome::Renewed(until) = answered.answer.outcome
             && self.node.lock().waiter(&id).is_some()
         {
-            self.admitted(id, &waiter.token, &grant, sent);
+            self.admitted(id, &waiter.token, &grant, (sent, answered.left_until(until)));
             self.tell(&id, News::Granted(Grant { until, ..grant }));
         }
     }

@@ -81,7 +81,7 @@ impl Node {
 
     /// A lease was granted or renewed, by a command that was sent at `sent`.
     pub(super) fn guard(&mut self, id: TicketId, token: &Token, sent: Instant, lasts: Duration) {
-        let (over_at, renew_at) = (sent + lasts, sent + lasts / 3);
+        let (over_at, renew_at) = (sent + lasts, sent + (lasts / 3).max(Duration::from_millis(10)));
         let new = || Guarded { token: token.clone(), watches: Vec::new(), over_at, renew_at };
         let lease = self.leases.entry(id).or_insert_with(new);
         (lease.over_at, lease.renew_at) = (lease.over_at.max(over_at), renew_at);

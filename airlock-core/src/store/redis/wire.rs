@@ -1,6 +1,7 @@
 //! What is said to the script, and by it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
@@ -170,6 +171,13 @@ pub struct Answered {
     pub own: bool,
     /// When that was, by the server's clock.
     pub now: Micros,
+}
+
+impl Answered {
+    /// How long it was from then on until that time, counted from when the command was sent at the earliest.
+    pub(super) fn left_until(&self, until: Micros) -> Duration {
+        Duration::from_micros(until.saturating_sub(self.now))
+    }
 }
 
 /// One change of one ticket.
