@@ -112,7 +112,7 @@ pub fn step<L: Ledger>(
 /// Whether nothing of this gate needs to be kept.
 ///
 /// The last fence and arrival still do (G2): a driver that drops the gate keeps them, or a number at least
-/// as high, as the start of the next gate of that name.
+/// as high, as the start of the next gate of that name. So does, for a ttl, what nodes that share it are agreed on (G18).
 pub fn is_idle<L: Ledger>(ledger: &L) -> bool {
     let meta = ledger.meta();
     ledger.is_empty() && meta.override_limit.is_none() && meta.switch.is_none() && meta.replenished_at == 0

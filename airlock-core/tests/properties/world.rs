@@ -167,10 +167,6 @@ impl World {
             // Without a token it is another entrant.
             return Ok(());
         }
-        if self.twin.is_some() && self.configured.len() > 1 && gate::is_idle(&self.table) {
-            // It is gone already, and so is what other nodes have asked with.
-            return Ok(());
-        }
         let bypassed =
             Weather::of(self.table.meta().switch.as_deref().cloned(), &self.conditions, ask, self.now).bypassed();
         if bypassed && matches!(first.outcome, Outcome::Admitted(_)) {
@@ -199,7 +195,7 @@ impl World {
     /// A gate with nothing in it is dropped; only its numbers are kept (G2).
     fn vanish(&mut self) {
         self.coverage.count("vanished");
-        let floor = self.table.floor();
+        let (floor, agreed) = (self.table.floor(), self.table.agreed());
         // As a new gate, or as one that was kept for reuse.
         let reused = self.script.random.one_in(2);
         for table in [Some(&mut self.table), self.quick.as_mut()].into_iter().flatten() {
@@ -212,7 +208,11 @@ impl World {
         if self.rows.is_some() {
             self.rows = Some(Rows::starting_at(floor));
         }
-        self.nodes = Nodes::default();
+        // Whoever has just asked with a lower limit is not forgotten because everybody left.
+        if let Some(agreed) = agreed {
+            self.table.set_agreed(agreed);
+            self.rows.iter_mut().for_each(|rows| rows.set_agreed(agreed));
+        }
     }
 
     /// One command on both ledgers, and everything checked.

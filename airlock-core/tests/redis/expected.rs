@@ -29,7 +29,7 @@ impl Expected {
         let table = taken.table;
         let idle = gate::is_idle(table);
         let past = table.meta();
-        // An idle gate keeps its numbers.
+        // An idle gate keeps its numbers, and what its nodes are agreed on.
         let fresh = Meta { arrival: past.arrival, fence: past.fence, ..Meta::default() };
         let mut tickets = BTreeMap::new();
         for known in taken.known {
@@ -43,7 +43,7 @@ impl Expected {
         let order = |index: u64| table.order_at(index).map(|order| (u64::from(order.lane), order.arrival));
         Expected {
             meta: if idle { fresh } else { past.clone() },
-            agreed: table.agreed().filter(|_| !idle),
+            agreed: table.agreed(),
             tickets,
             groups: if idle { 0 } else { taken.rows.group_count() },
             line: (0..).map_while(order).collect(),

@@ -276,9 +276,7 @@ ledger_parts[#ledger_parts + 1] = function()
       meta.expires_at = 0
       meta_bytes = false
     end
-    local old = meta
-    meta = new_meta()
-    meta.arrival, meta.fence, meta.expires_at = old.arrival, old.fence, old.expires_at
+    meta = rested(meta)
   end
 
   local function record_of(field)

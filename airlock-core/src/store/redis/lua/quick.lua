@@ -16,9 +16,7 @@ local function answer_quickly(outcome, effect, has_new_index, ...)
   local next_at = meta.soonest < NEVER and meta.soonest
   local idle = meta.holders + meta.spent == 0 and not meta.override
   if idle then
-    local old = meta
-    meta = new_meta()
-    meta.arrival, meta.fence, meta.expires_at = old.arrival, old.fence, old.expires_at
+    meta = rested(meta)
   end
   local first = renewed(has_new_index)
   call('HSET', KEYS[1], 'm', packed_meta(meta), ...)

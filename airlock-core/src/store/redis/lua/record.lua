@@ -20,6 +20,15 @@ local function new_meta()
   }
 end
 
+-- What is left of a gate with nothing in it: its last numbers, and what the nodes are agreed on (G2, G18).
+local function rested(old)
+  local m = new_meta()
+  m.arrival, m.fence, m.expires_at = old.arrival, old.fence, old.expires_at
+  m.agreed, m.revision, m.low, m.low_until = old.agreed, old.revision, old.low, old.low_until
+  m.high, m.high_until, m.pick = old.high, old.high_until, old.pick
+  return m
+end
+
 local function parse_meta(bytes)
   -- One table made as it shall be is cheaper than one that is filled.
   local _, arrival, fence, held, waiting, offered, replenished_at, drawn, soonest, override, pace, pace_samples,
