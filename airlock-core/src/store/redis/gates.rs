@@ -263,9 +263,14 @@ impl RedisGates {
     pub(super) async fn ask_again(&self, id: TicketId) {
         let Some(waiter) = self.node.lock().ask(&id) else { return };
         let resource: Arc<str> = waiter.token.resource().into();
-        // Without an answer it stays in doubt, and is asked for again.
-        let Ok(answered) = self.ask_encoded(&resource, waiter.enter.clone(), false).await else { return };
-        self.node.lock().answered(&id);
+        let answered = self.ask_encoded(&resource, waiter.enter.clone(), false).await;
+        let given_up = self.node.lock().asked(&id);
+        let Ok(answered) = answered else { return };
+        if given_up {
+            // The question may have come after that, and brought it back.
+            let key = Key::Token(waiter.token.secret());
+            return self.in_background(resource, Verb::GiveUp { key, doubt: false });
+        }
         match answered.answer.outcome {
             Outcome::Queued(_) | Outcome::Again => {}
             Outcome::Admitted(grant) => self.confirm(id, waiter, grant).await,
@@ -413,7 +418,7 @@ impl Gates for RedisGates {
                 && let (Stay::Here, Some(Key::Token(secret))) = (enter.stay, enter.key)
             {
                 let token = Token::new(resource.clone(), secret);
-                let waiter = Waiter { token, enter: encoded.clone(), turn: turn.get().clone(), unanswered: 1 };
+                let waiter = Waiter { token, enter: encoded.clone(), turn: turn.get().clone(), answered: false };
                 self.node.lock().awaits(TicketId::of(&secret), &resource, waiter);
             }
             let sent = Instant::now();
@@ -443,13 +448,8 @@ impl Gates for RedisGates {
 
     fn give_back(&self, lease: &Lease, doubt: bool) {
         let (resource, key) = lease.address();
-        let mut doubt = doubt;
         if let Key::Token(secret) = key {
-            let id = TicketId::of(&secret);
-            let mut node = self.node.lock();
-            // A question that is under way must not bring it back.
-            doubt |= node.forget_waiter(&id).is_some_and(|waiter| waiter.unanswered > 0);
-            node.let_go(&id);
+            self.node.lock().give_up(&TicketId::of(&secret));
         }
         self.in_background(resource.into(), Verb::GiveUp { key, doubt });
     }
@@ -512,10 +512,10 @@ impl Gates for RedisGates {
             self.closing.store(true, Ordering::SeqCst);
             let waiting: Vec<(TicketId, Waiter)> =
                 self.node.lock().waiters().map(|(id, waiter)| (*id, waiter.clone())).collect();
-            for (id, Waiter { token, unanswered, .. }) in waiting {
+            for (id, Waiter { token, answered, .. }) in waiting {
                 self.tell(&id, News::Over(Ending::Closed));
                 let key = Key::Token(token.secret());
-                self.in_background(token.resource().into(), Verb::GiveUp { key, doubt: unanswered > 0 });
+                self.in_background(token.resource().into(), Verb::GiveUp { key, doubt: !answered });
             }
             let nobody_is_in = self.everything_settled(|| self.node.lock().is_empty());
             let in_time = tokio::time::timeout(grace, nobody_is_in).await.is_ok();

@@ -13,6 +13,8 @@ use crate::token::Token;
 #[derive(Default)]
 pub(super) struct Node {
     waiters: HashMap<TicketId, Waiter>,
+    /// For whom it is being asked again, and whether they have given up meanwhile.
+    asking: HashMap<TicketId, bool>,
     /// At which gates, and how many.
     gates: HashMap<Arc<str>, usize>,
     leases: HashMap<TicketId, Guarded>,
@@ -28,8 +30,8 @@ pub(super) struct Waiter {
     /// What it asked with: asked again it means the same, and proves that it is still there.
     pub(super) enter: Arc<[u8]>,
     pub(super) turn: Arc<Turn>,
-    /// How many questions for it are unanswered: what is given up meanwhile is given up with doubt.
-    pub(super) unanswered: u32,
+    /// Whether it is known to be in line.
+    pub(super) answered: bool,
 }
 
 /// A lease that a permit in this process guards.
@@ -92,17 +94,32 @@ impl Node {
         self.leases.remove(id).map(|lease| lease.watches).unwrap_or_default()
     }
 
-    /// It is asked for once more, if somebody still waits with it.
+    /// It is asked for again, if somebody waits with it and nobody is asking.
     pub(super) fn ask(&mut self, id: &TicketId) -> Option<Waiter> {
-        let waiter = self.waiters.get_mut(id)?;
-        waiter.unanswered += 1;
-        Some(waiter.clone())
+        let waiter = self.waiters.get(id)?.clone();
+        let first = !self.asking.contains_key(id);
+        self.asking.insert(*id, false);
+        first.then_some(waiter)
     }
 
-    /// There was an answer.
+    /// There was an answer, or there will be none. True if whoever it was asked for has given up meanwhile.
+    pub(super) fn asked(&mut self, id: &TicketId) -> bool {
+        self.asking.remove(id).unwrap_or(false)
+    }
+
+    /// Whoever waits with it, or holds it, gives it up.
+    pub(super) fn give_up(&mut self, id: &TicketId) {
+        self.forget_waiter(id);
+        self.let_go(id);
+        if let Some(given_up) = self.asking.get_mut(id) {
+            *given_up = true;
+        }
+    }
+
+    /// Its place in line is certain.
     pub(super) fn answered(&mut self, id: &TicketId) {
         if let Some(waiter) = self.waiters.get_mut(id) {
-            waiter.unanswered = waiter.unanswered.saturating_sub(1);
+            waiter.answered = true;
         }
     }
 
