@@ -1,5 +1,7 @@
 //! The gates of one airlock, as this node sees them.
 
+mod asked;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -14,12 +16,9 @@ use super::node::{Node, Waiter, lose};
 use super::queue::{Entry, Queues};
 use super::wire::{self, Answered, TicketId};
 use crate::error::StoreError;
-use crate::gate::{
-    Answer, Change, Conditions, Ending, Grant, Key, Micros, Outcome, RETRY_HORIZON, Record, Spec, Stay, SwitchState,
-    Verb,
-};
+use crate::gate::{Answer, Change, Conditions, Ending, Grant, Key, Micros, Outcome, RETRY_HORIZON, Record, Spec, Verb};
 use crate::observer::Observers;
-use crate::store::{BoxFuture, Command, Gates, Lease, News, Session, Survey, Watch};
+use crate::store::{News, Session};
 use crate::sync::Mutex;
 use crate::token::Token;
 
@@ -401,135 +400,5 @@ impl std::fmt::Display for Shared {
 impl std::error::Error for Shared {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         std::error::Error::source(&*self.0)
-    }
-}
-
-impl Gates for RedisGates {
-    fn apply<'a>(&'a self, command: Command<'a>) -> BoxFuture<'a, Result<Answer, StoreError>> {
-        Box::pin(async move {
-            let Command { resource, verb, turn, .. } = command;
-            let admits = matches!(verb, Verb::Enter(_) | Verb::Claim { .. } | Verb::Restore { .. });
-            if admits && self.closing.load(Ordering::SeqCst) {
-                return Ok(Answer { outcome: Outcome::Over(Ending::Closed), more: false, next_at: None });
-            }
-            let resource: Arc<str> = resource.into();
-            let encoded = self.encode(&verb)?;
-            if let (Verb::Enter(enter), Some(turn)) = (&verb, turn)
-                && let (Stay::Here, Some(Key::Token(secret))) = (enter.stay, enter.key)
-            {
-                let token = Token::new(resource.clone(), secret);
-                let waiter = Waiter { token, enter: encoded.clone(), turn: turn.get().clone(), answered: false };
-                self.node.lock().awaits(TicketId::of(&secret), &resource, waiter);
-            }
-            let sent = Instant::now();
-            let answered = match self.ask_encoded(&resource, encoded, matches!(verb, Verb::GiveUp { .. })).await {
-                Ok(answered) => answered,
-                Err(error) => {
-                    // It does not wait. Where it may have been carried out, whoever asked gives the token up with doubt.
-                    if let (Verb::Enter(_), Some(Key::Token(secret))) = (&verb, verb.key()) {
-                        self.node.lock().forget_waiter(&TicketId::of(&secret));
-                    }
-                    return Err(error);
-                }
-            };
-            self.settle(&verb, &resource, &answered, sent);
-            if self.observers.listening() {
-                match (&verb, &answered.answer.outcome) {
-                    (Verb::Enter(enter), Outcome::Refused { reason, .. }) => {
-                        self.observers.refused(&resource, enter.identity, *reason);
-                    }
-                    (Verb::Resize { limit }, Outcome::Done) => self.observers.resized(&resource, *limit),
-                    _ => {}
-                }
-            }
-            Ok(Answer { more: false, ..answered.answer })
-        })
-    }
-
-    fn give_back(&self, lease: &Lease, doubt: bool) {
-        let (resource, key) = lease.address();
-        if let Key::Token(secret) = key {
-            self.node.lock().give_up(&TicketId::of(&secret));
-        }
-        self.in_background(resource.into(), Verb::GiveUp { key, doubt });
-    }
-
-    fn token(&self, lease: &Lease, detach: bool) -> Option<Token> {
-        let token = match lease {
-            Lease::Token(token) => token,
-            // That of whoever began it, if that was here: the server knows no tokens.
-            Lease::Session(session) => return self.node.lock().token_of(session),
-            Lease::Local(_) => return None,
-        };
-        let id = TicketId::of(&token.secret());
-        if !self.node.lock().guards(&id) {
-            return None;
-        }
-        if detach {
-            self.node.lock().let_go(&id);
-            // From now on nobody renews it; it lasts its whole time from here.
-            let renew = Verb::Renew { key: Key::Token(token.secret()), ttl: None };
-            self.in_background(token.resource().into(), renew);
-        }
-        Some(token.clone())
-    }
-
-    fn watch(&self, lease: &Lease, watch: &Arc<Watch>) {
-        match lease {
-            Lease::Token(token) => {
-                if !self.node.lock().watch(&TicketId::of(&token.secret()), watch) {
-                    watch.lose(None);
-                }
-            }
-            Lease::Session(session) => self.node.lock().watch_session((**session).clone(), watch),
-            Lease::Local(_) => watch.lose(None),
-        }
-    }
-
-    fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>> {
-        Box::pin(super::index::survey(self, offset, count))
-    }
-
-    fn switch<'a>(
-        &'a self,
-        state: SwitchState,
-        reopen_in: Option<Micros>,
-        because: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(self.set_shared(move |conditions, now| {
-            conditions.switch = crate::gate::Setting::new(state, reopen_in, because, now);
-        }))
-    }
-
-    fn report_unwell(&self, unwell_for: Option<Micros>) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.set_shared(move |conditions, now| {
-            conditions.unwell_until = unwell_for.map_or(0, |unwell_for| now.saturating_add(unwell_for));
-        }))
-    }
-
-    fn close(&self, grace: Duration) -> BoxFuture<'_, Result<usize, StoreError>> {
-        Box::pin(async move {
-            self.closing.store(true, Ordering::SeqCst);
-            let waiting: Vec<(TicketId, Waiter)> =
-                self.node.lock().waiters().map(|(id, waiter)| (*id, waiter.clone())).collect();
-            for (id, Waiter { token, answered, .. }) in waiting {
-                self.tell(&id, News::Over(Ending::Closed));
-                let key = Key::Token(token.secret());
-                self.in_background(token.resource().into(), Verb::GiveUp { key, doubt: !answered });
-            }
-            let nobody_is_in = self.everything_settled(|| self.node.lock().is_empty());
-            let in_time = tokio::time::timeout(grace, nobody_is_in).await.is_ok();
-            let guarded: Vec<(TicketId, Token)> =
-                self.node.lock().leases().map(|(id, token)| (*id, token.clone())).collect();
-            for (id, token) in &guarded {
-                let watches = self.node.lock().let_go(id);
-                lose(watches, Some(Ending::Closed));
-                let key = Key::Token(token.secret());
-                self.in_background(token.resource().into(), Verb::GiveUp { key, doubt: false });
-            }
-            // A server that is away is not waited for: deadlines do the rest.
-            let _ = tokio::time::timeout(self.store.patience, self.settled()).await;
-            Ok(if in_time { 0 } else { guarded.len() })
-        })
     }
 }
