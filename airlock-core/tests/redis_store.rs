@@ -11,6 +11,7 @@ use std::time::Duration;
 use airlock_core::clock::TestClock;
 use airlock_core::conformance::{Subject, WATCHDOG};
 use airlock_core::store::RedisStore;
+use airlock_core::{Airlock, Reason, Seal, Switch};
 use server::Server;
 
 /// One server for all rules: each has a prefix of its own.
@@ -48,15 +49,41 @@ impl Subject for Fleet {
     async fn advance(&self, by: Duration) {
         // What was dropped before goes in the background, and belongs to the time before.
         let nodes = self.nodes.lock().expect("no panic under it").clone();
-        for node in nodes {
+        for node in &nodes {
             node.settled().await;
         }
         self.clock.advance(by);
         if by >= Duration::from_secs(1) {
-            // What is set for a whole airlock is known on every node within a second: of this time, all too short.
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            // What is set for a whole airlock is known on every node within a second.
+            for node in &nodes {
+                node.look().await;
+            }
         }
     }
+}
+
+/// Whoever says how it feels undoes no switch that somebody else sets at that moment, and the other way round.
+#[tokio::test]
+async fn no_change_for_all_undoes_another() {
+    let fleet = Fleet::new();
+    let node =
+        async || Airlock::builder("all").seal(Seal::lock()).store(fleet.store().await).build().expect("it is valid");
+    let (operator, worker) = (node().await, node().await);
+    for _ in 0..50 {
+        let (closed, unwell) = tokio::join!(operator.switch(Switch::closed()), worker.report_health(0.0));
+        closed.and(unwell).expect("a server");
+        worker.report_health(1.0).await.expect("a server");
+        assert_eq!(refused(&worker).await, Reason::Closed);
+        worker.report_health(0.0).await.expect("a server");
+        let (open, well) = tokio::join!(operator.switch(Switch::open()), worker.report_health(1.0));
+        open.and(well).expect("a server");
+        fleet.advance(Duration::from_secs(1)).await;
+        drop(worker.try_enter("room").await.expect("it is open and well"));
+    }
+}
+
+async fn refused(airlock: &Airlock) -> Reason {
+    airlock.try_enter("room").await.expect_err("it is closed").refusal().expect("a refusal").reason
 }
 
 mod redis {

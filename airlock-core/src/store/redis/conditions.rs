@@ -10,6 +10,8 @@ use crate::gate::{Conditions, Micros, NEVER, Setting, SwitchState};
 
 /// How long a setting that is over stays, so that clocks need not agree to the last second.
 const KEPT_MS: u64 = 60_000;
+/// Sets it unless it has changed since it was read.
+const SWAP: &str = include_str!("lua/swap.lua");
 
 fn written(conditions: &Conditions) -> Result<Vec<u8>, StoreError> {
     let Setting { state, until, because } = &conditions.switch;
@@ -31,38 +33,55 @@ fn parsed(bytes: &[u8]) -> Result<Conditions, StoreError> {
 
 /// What is set now.
 pub(super) async fn read(gates: &RedisGates) -> Result<Conditions, StoreError> {
+    understood(&held(gates).await?)
+}
+
+/// What is set now as it is kept; empty if nothing is.
+async fn held(gates: &RedisGates) -> Result<Vec<u8>, StoreError> {
     match gates.store.link.call(cmd("GET").arg(key(gates))).await? {
-        Value::Nil => Ok(Conditions::default()),
-        Value::BulkString(bytes) => parsed(&bytes),
+        Value::Nil => Ok(Vec::new()),
+        Value::BulkString(bytes) => Ok(bytes),
         other => Err(StoreError::not_executed(format!("Redis has {other:?} where a switch should be"))),
     }
 }
 
-/// Changes it for all nodes, and answers what holds from now on. Of two changes at once the later one counts.
+fn understood(held: &[u8]) -> Result<Conditions, StoreError> {
+    if held.is_empty() { Ok(Conditions::default()) } else { parsed(held) }
+}
+
+/// Changes it for all nodes, and answers what holds from now on. Of two changes of the same thing at once the later one
+/// counts, and no change undoes one of something else.
 pub(super) async fn change(
     gates: &RedisGates,
-    change: impl FnOnce(&mut Conditions, Micros),
+    change: impl Fn(&mut Conditions, Micros),
 ) -> Result<Conditions, StoreError> {
-    let now = now(gates).await?;
-    let mut conditions = read(gates).await?;
-    change(&mut conditions, now);
     let link = &gates.store.link;
-    if conditions.are_normal(now) {
-        link.call(cmd("DEL").arg(key(gates))).await?;
-    } else {
-        let mut set = cmd("SET");
-        set.arg(key(gates)).arg(written(&conditions)?);
-        let switch = &conditions.switch;
-        let switched_until = if switch.state == SwitchState::Open { 0 } else { switch.until };
-        let until = switched_until.max(conditions.unwell_until);
-        if until < NEVER {
-            set.arg("PX").arg(until.saturating_sub(now) / 1000 + KEPT_MS);
+    let conditions = loop {
+        let (now, held) = (now(gates).await?, held(gates).await?);
+        let mut conditions = understood(&held)?;
+        change(&mut conditions, now);
+        let (wanted, kept_ms) = kept(&conditions, now)?;
+        let swap = cmd("EVAL").arg(SWAP).arg(1).arg(key(gates)).arg(held).arg(wanted).arg(kept_ms).clone();
+        // Otherwise somebody else was faster, and it is seen what they did.
+        if link.call(&swap).await? == Value::Int(1) {
+            break conditions;
         }
-        link.call(&set).await?;
-    }
+    };
     // A hint for the other nodes, which look for themselves as well.
     link.call(cmd("PUBLISH").arg(&gates.store.changed).arg(&*gates.spec.name)).await?;
     Ok(conditions)
+}
+
+/// How it is kept, and for how many milliseconds: 0 for ever.
+fn kept(conditions: &Conditions, now: Micros) -> Result<(Vec<u8>, u64), StoreError> {
+    if conditions.are_normal(now) {
+        return Ok((Vec::new(), 0));
+    }
+    let switch = &conditions.switch;
+    let switched_until = if switch.state == SwitchState::Open { 0 } else { switch.until };
+    let until = switched_until.max(conditions.unwell_until);
+    let kept_ms = if until < NEVER { until.saturating_sub(now) / 1000 + KEPT_MS } else { 0 };
+    Ok((written(conditions)?, kept_ms))
 }
 
 fn key(gates: &RedisGates) -> String {

@@ -94,7 +94,8 @@ impl RedisStore {
     /// # Errors
     ///
     /// When the URL is none, or the server is there and will not do: too old, one that throws keys away when its memory
-    /// is full, or without the rights. Says what to change.
+    /// is full, or its user may not load scripts and subscribe. Says what to change. Other rights that are missing show
+    /// when they are needed.
     pub async fn connect(url: &str) -> Result<Self, ConfigError> {
         RedisStore::builder().connect(url).await
     }
@@ -109,6 +110,21 @@ impl RedisStore {
             false
         });
         for gates in open {
+            gates.settled().await;
+        }
+    }
+
+    /// Looks now at what holds for whole airlocks, as each node does about once a second: no clock of a test moves that.
+    #[cfg(feature = "conformance")]
+    #[doc(hidden)]
+    pub async fn look(&self) {
+        let mut open = Vec::new();
+        self.0.each_open(|gates| {
+            open.push(gates);
+            false
+        });
+        for gates in open {
+            upkeep::look(&gates).await;
             gates.settled().await;
         }
     }

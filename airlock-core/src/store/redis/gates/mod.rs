@@ -363,7 +363,7 @@ impl RedisGates {
         }
     }
 
-    async fn set_shared(&self, change: impl FnOnce(&mut Conditions, Micros)) -> Result<(), StoreError> {
+    async fn set_shared(&self, change: impl Fn(&mut Conditions, Micros)) -> Result<(), StoreError> {
         let conditions = super::conditions::change(self, change).await?;
         self.set_conditions(conditions);
         self.look_at_all();
