@@ -1,6 +1,6 @@
 //! Which resources of an airlock are in use: a list that the nodes keep in the background, as well as they can.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 use redis::{Value, cmd};
@@ -25,7 +25,20 @@ pub(super) async fn list(gates: &RedisGates) -> Result<(), StoreError> {
     if used.is_empty() {
         return Ok(());
     }
-    let (now, kept) = (now_ms(), gates.kept() / 1000);
+    let listed = add(gates, &used).await;
+    if listed.is_err() {
+        // Named again the next time, unless they are meanwhile.
+        let mut again = gates.used.lock();
+        for resource in used {
+            again.entry(resource).or_insert(None);
+        }
+    }
+    listed
+}
+
+async fn add(gates: &RedisGates, used: &[Arc<str>]) -> Result<(), StoreError> {
+    // By the server's clock: another node's may be wrong, and would drop what the rest of the fleet uses.
+    let (now, kept) = (gates.store.latest_time().unwrap_or_default() / 1000, gates.kept() / 1000);
     for part in used.chunks(1000) {
         let mut add = cmd("ZADD");
         add.arg(key(gates));
@@ -74,8 +87,4 @@ async fn look(gates: &RedisGates, resource: String) -> Result<Option<Usage>, Sto
 
 fn key(gates: &RedisGates) -> String {
     super::keys::of_airlock(&gates.store.prefix, &gates.spec.name, "index")
-}
-
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
 }
