@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::Client;
+use redis::{Client, IntoConnectionInfo as _, ProtocolVersion, RedisResult};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -103,13 +103,7 @@ impl RedisStoreBuilder {
         }
         let runtime = Handle::try_current()
             .map_err(|_| ConfigError::new("store", "a Redis store is made on a tokio runtime, and there is none"))?;
-        // Messages come on the connection that asks.
-        let url = if url.contains("protocol=") {
-            url.to_owned()
-        } else {
-            format!("{url}{}protocol=resp3", if url.contains('?') { '&' } else { '?' })
-        };
-        let client = Client::open(url).map_err(|error| {
+        let client = client(url).map_err(|error| {
             ConfigError::new(
                 "url",
                 format!("it is no URL of a Redis server such as redis://127.0.0.1:6379/0: {}", error.category()),
@@ -147,6 +141,13 @@ impl RedisStoreBuilder {
         inner.link.first_try().await.map_err(|why| ConfigError::new("store", &*why))?;
         Ok(RedisStore(inner))
     }
+}
+
+fn client(url: &str) -> RedisResult<Client> {
+    let info = url.into_connection_info()?;
+    // Messages come on the connection that asks, whatever the URL says of protocols.
+    let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+    Client::open(info.set_redis_settings(settings))
 }
 
 #[cfg(feature = "conformance")]
