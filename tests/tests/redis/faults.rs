@@ -19,6 +19,16 @@ async fn until_let_in(client: &Client) {
     tokio::time::timeout(Duration::from_secs(30), again).await.expect("it is available again");
 }
 
+/// Asks until it is refused because the server does not do what it is asked.
+async fn until_refused(client: &Client) {
+    let again = async {
+        while client.post("/shared", &[]).await.said() != Some("unavailable") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), again).await.expect("it is unavailable");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_start_during_an_outage_works_and_recovers() {
     let mut redis = Server::start();
@@ -133,5 +143,58 @@ async fn what_is_wrong_with_the_server_is_said() {
     connection.call(&[b"CONFIG", b"SET", b"maxmemory", b"1"]).expect("an answer");
     client.post("/shared", &[]).await.is_refused(503, "unavailable");
     connection.call(&[b"CONFIG", b"SET", b"maxmemory", b"0"]).expect("an answer");
+    until_let_in(&client).await;
+}
+
+/// The user of the flagship loses its rights, or never had them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rights_that_are_missing_are_said() {
+    let redis = Server::start();
+    let mut connection = redis.connect().expect("a server");
+    let user: [&[u8]; 8] = [b"ACL", b"SETUSER", b"shop", b"on", b">pa55", b"~*", b"&*", b"+@all"];
+    connection.call(&user).expect("an answer");
+    let url = format!("redis://shop:pa55@{}", redis.address());
+    let server = Flagship::start(&["--store", &url]);
+    let client = Client::of(&server);
+    until_let_in(&client).await;
+    connection.call(&[b"ACL", b"SETUSER", b"shop", b"-@scripting"]).expect("an answer");
+    client.post("/shared", &[]).await.is_refused(503, "unavailable");
+    let ended = tokio::task::block_in_place(|| Flagship::run(&["--store", &url]));
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(2), "{said}");
+    assert!(said.contains("+@scripting") && !said.contains("pa55"), "{said}");
+    connection.call(&[b"ACL", b"SETUSER", b"shop", b"+@scripting"]).expect("an answer");
+    until_let_in(&client).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_of_somebody_else_delays_and_no_more() {
+    let redis = Server::start_with(&["--busy-reply-threshold", "10"]);
+    let server = node(&redis, &[]);
+    let client = Client::of(&server);
+    until_let_in(&client).await;
+    let mut theirs = redis.connect().expect("a server");
+    let endless = std::thread::spawn(move || theirs.call(&[b"EVAL", b"while true do end", b"0"]));
+    until_refused(&client).await;
+    let mut connection = redis.connect().expect("a server");
+    connection.call(&[b"SCRIPT", b"KILL"]).expect("an answer");
+    endless.join().expect("no panic").expect("an answer");
+    until_let_in(&client).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_cannot_save_lets_in_again_when_it_may() {
+    let redis = Server::start();
+    let server = node(&redis, &[]);
+    let client = Client::of(&server);
+    until_let_in(&client).await;
+    let mut connection = redis.connect().expect("a server");
+    connection.call(&[b"CONFIG", b"SET", b"save", b"3600 1"]).expect("an answer");
+    let folder = connection.call(&[b"CONFIG", b"GET", b"dir"]).expect("an answer");
+    let folder = folder.list().and_then(|pair| pair[1].text()).map(String::from_utf8_lossy).expect("a folder");
+    std::fs::remove_dir_all(&*folder).expect("it is the server's own");
+    connection.call(&[b"BGSAVE"]).expect("an answer");
+    until_refused(&client).await;
+    connection.call(&[b"CONFIG", b"SET", b"stop-writes-on-bgsave-error", b"no"]).expect("an answer");
     until_let_in(&client).await;
 }
