@@ -3,7 +3,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::{Inspection, Micros, Spec, Verb};
-use crate::token::Local;
+use crate::token::{Local, Secret};
 
 /// What a gate answers to a command.
 #[derive(Clone, Debug)]
@@ -199,6 +199,8 @@ pub struct Effect<Id> {
     pub since: Micros,
     /// Its handle until then, where the ledger has one.
     pub local: Option<Local>,
+    /// Its token, or what the store keeps in its place, where nodes share the gate.
+    pub token: Option<Secret>,
     /// Whether it waited beside the gate, so that a future has to hear of it.
     pub awaited: bool,
     /// Its identity, where names are recorded.

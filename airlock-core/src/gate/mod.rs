@@ -221,6 +221,8 @@ impl<L: Ledger> Step<'_, L> {
         let Ticket { fence, arrival, since, .. } = *ticket;
         let awaited = ticket.attend == Attend::Here && ticket.state == State::Waiting;
         let local = self.ledger.local(id);
-        self.effects.push(Effect { id, change, fence, arrival, since, local, awaited, identity });
+        // Elsewhere it is known by its handle.
+        let token = if self.spec.shared.is_some() { self.ledger.token(id) } else { None };
+        self.effects.push(Effect { id, change, fence, arrival, since, local, token, awaited, identity });
     }
 }

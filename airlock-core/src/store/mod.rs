@@ -7,6 +7,8 @@ mod memory;
 #[cfg(feature = "redis")]
 #[doc(hidden)]
 pub mod redis;
+#[cfg(feature = "shared")]
+pub mod shared;
 mod turn;
 
 use std::future::Future;

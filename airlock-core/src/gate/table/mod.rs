@@ -231,8 +231,8 @@ impl Ledger for Table {
         self.indexes().agreed = Some(agreed);
     }
 
-    fn has_token(&self, id: u32) -> bool {
-        self.entries[id as usize].secret.is_some()
+    fn token(&self, id: u32) -> Option<Secret> {
+        self.entries[id as usize].secret
     }
 
     fn identity(&self, id: u32) -> Option<Arc<str>> {

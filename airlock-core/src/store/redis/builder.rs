@@ -5,13 +5,13 @@ use redis::{Client, IntoConnectionInfo as _, ProtocolVersion, RedisResult};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use super::backend::RedisBackend;
 use super::call::Script;
 use super::link::{Link, Plan};
-use super::{Inner, RedisStore, listen};
-use super::{keys, script};
+use super::{RedisStore, keys, listen, script};
 use crate::clock::TestClock;
 use crate::error::ConfigError;
-use crate::sync::Mutex;
+use crate::store::shared::{Driver, Options, Runtime};
 
 /// Options of a [`RedisStore`].
 #[derive(Clone, Debug)]
@@ -101,8 +101,10 @@ impl RedisStoreBuilder {
         if !(Duration::from_millis(10)..=Duration::from_secs(3600)).contains(&self.re_ask) {
             return Err(ConfigError::new("re_ask", format!("{:?} is not between 10 ms and an hour", self.re_ask)));
         }
-        let runtime = Handle::try_current()
-            .map_err(|_| ConfigError::new("store", "a Redis store is made on a tokio runtime, and there is none"))?;
+        if Handle::try_current().is_err() {
+            return Err(ConfigError::new("store", "a Redis store is made on a tokio runtime, and there is none"));
+        }
+        let runtime = Runtime::current()?;
         let client = client(url).map_err(|error| {
             ConfigError::new(
                 "url",
@@ -122,24 +124,19 @@ impl RedisStoreBuilder {
         };
         let link = Link::new(plan);
         let (said, heard) = mpsc::unbounded_channel();
-        let inner = Arc::new(Inner {
-            link: link.clone(),
-            script,
-            runtime: runtime.clone(),
-            prefix: self.prefix,
-            node,
-            changed,
+        let prefix = Arc::from(&*self.prefix);
+        let options = Options {
             re_ask: self.re_ask,
-            ask_every: self.clock.as_ref().map_or(self.re_ask, |(_, every)| *every),
             patience: 2 * self.call_timeout,
-            clock: self.clock.map(|(clock, _)| clock),
-            heard_time: Mutex::default(),
-            open: Mutex::default(),
-        });
-        runtime.spawn(link.keep_up(said));
-        runtime.spawn(listen(Arc::downgrade(&inner), heard));
-        inner.link.first_try().await.map_err(|why| ConfigError::new("store", &*why))?;
-        Ok(RedisStore(inner))
+            clock: self.clock,
+            ..Options::new("Redis")
+        };
+        let backend = RedisBackend { link: link.clone(), script, prefix: self.prefix, node, changed: changed.clone() };
+        let driver = Driver::new(backend, runtime, options);
+        tokio::spawn(link.clone().keep_up(said));
+        tokio::spawn(listen(driver.downgrade(), changed, heard));
+        link.first_try().await.map_err(|why| ConfigError::new("store", &*why))?;
+        Ok(RedisStore { driver, prefix })
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use super::call::Script;
 use super::failure::Failure;
 use crate::error::StoreError;
+use crate::store::shared::jittered;
 
 /// The longest time between two tries to connect.
 const RETRY_AT_MOST: Duration = Duration::from_secs(1);
@@ -256,9 +257,4 @@ fn settle(result: Result<Value, Failure>) -> Result<Value, StoreError> {
         Failure::Unloaded => StoreError::not_executed("Redis forgets the script as soon as it is loaded"),
         Failure::Refused(error) | Failure::Broken(error) => error,
     })
-}
-
-/// Up to a quarter longer, so that a fleet does not come back at once.
-pub(super) fn jittered(pause: Duration) -> Duration {
-    pause.mul_f64(1.0 + rand::random::<f64>() / 4.0)
 }

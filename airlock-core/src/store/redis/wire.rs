@@ -1,9 +1,6 @@
 //! What is said to the script, and by it.
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use sha2::{Digest as _, Sha256};
 
 use super::msgpack::{Reader, Writer, unexpected};
 use crate::error::StoreError;
@@ -11,24 +8,10 @@ use crate::gate::{
     Answer, Change, Conditions, Denial, Effect, Ending, Enter, Grant, Holder, Inspection, Key, Micros, NEVER, OnMissed,
     OnReentry, Outcome, Pick, Place, Record, Spec, Stay, SwitchState, Verb, Waiter, Whom,
 };
-use crate::token::Secret;
+pub use crate::store::shared::TicketId;
 
 /// Which form of keys and calls the script is for.
 pub const LAYOUT: u64 = 1;
-
-/// How a ticket is named on the server, which never sees a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TicketId(pub [u8; 16]);
-
-impl TicketId {
-    /// The ticket with that token.
-    pub fn of(secret: &Secret) -> Self {
-        let digest: [u8; 32] = Sha256::digest(secret.expose_bytes()).into();
-        let mut id = [0; 16];
-        id.copy_from_slice(&digest[..16]);
-        TicketId(id)
-    }
-}
 
 /// A process that attends waiters.
 pub type NodeId = [u8; 16];
@@ -173,13 +156,6 @@ pub struct Answered {
     pub now: Micros,
 }
 
-impl Answered {
-    /// How long it was from then on until that time, counted from when the command was sent at the earliest.
-    pub(super) fn left_until(&self, until: Micros) -> Duration {
-        Duration::from_micros(until.saturating_sub(self.now))
-    }
-}
-
 /// One change of one ticket.
 #[derive(Clone, Debug)]
 pub struct Told {
@@ -310,7 +286,7 @@ fn told(reader: &mut Reader<'_>) -> Result<Told, StoreError> {
     let (fence, arrival, since) = (reader.number()?, reader.number()?, reader.number()?);
     let awaited = reader.flag()?;
     let change = change(name, reader)?;
-    Ok(Told { effect: Effect { id, change, fence, arrival, since, local: None, awaited, identity }, node })
+    Ok(Told { effect: Effect { id, change, fence, arrival, since, local: None, token: None, awaited, identity }, node })
 }
 
 fn change(name: &str, reader: &mut Reader<'_>) -> Result<Change, StoreError> {
@@ -354,7 +330,7 @@ pub fn message(bytes: &[u8]) -> Result<Message, StoreError> {
     Ok(Message { name, resource, id, change })
 }
 
-pub(super) fn switch_name(state: SwitchState) -> &'static str {
+fn switch_name(state: SwitchState) -> &'static str {
     match state {
         SwitchState::Open => "open",
         SwitchState::Closed => "closed",
@@ -362,13 +338,6 @@ pub(super) fn switch_name(state: SwitchState) -> &'static str {
         SwitchState::Drain => "drain",
         SwitchState::Bypass => "bypass",
     }
-}
-
-/// A switch's state by its name there.
-pub(super) fn switch_state(name: &str) -> Result<SwitchState, StoreError> {
-    use SwitchState::{Bypass, Closed, Drain, Hold, Open};
-    let state = [Open, Closed, Hold, Drain, Bypass].into_iter().find(|state| switch_name(*state) == name);
-    state.ok_or_else(|| unexpected(format_args!("a switch called {name:?}")))
 }
 
 fn denial(name: &str) -> Result<Denial, StoreError> {
@@ -405,6 +374,7 @@ pub fn ending(name: &str) -> Result<Ending, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::Secret;
 
     /// An answer: who asked waits, and another is told.
     fn good() -> Vec<u8> {

@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::RedisGates;
+use super::gates::{SharedGates, asked};
+use super::node::{Waiter, lose};
+use super::{TicketId, in_use};
 use crate::error::StoreError;
 use crate::gate::{Answer, Ending, Key, Micros, Outcome, Setting, Stay, SwitchState, Verb};
-use crate::store::redis::index;
-use crate::store::redis::node::{Waiter, lose};
-use crate::store::redis::wire::TicketId;
 use crate::store::{BoxFuture, Command, Gates, Lease, News, Survey, Watch};
 use crate::token::Token;
 
-impl Gates for RedisGates {
+impl Gates for SharedGates {
     fn apply<'a>(&'a self, command: Command<'a>) -> BoxFuture<'a, Result<Answer, StoreError>> {
         Box::pin(async move {
             let Command { resource, verb, turn, .. } = command;
@@ -22,17 +21,18 @@ impl Gates for RedisGates {
                 return Ok(Answer { outcome: Outcome::Over(Ending::Closed), more: false, next_at: None });
             }
             let resource: Arc<str> = resource.into();
-            let encoded = self.encode(&verb)?;
+            let asked = asked(&verb)?;
             if let (Verb::Enter(enter), Some(turn)) = (&verb, turn)
                 && let (Stay::Here, Some(Key::Token(secret))) = (enter.stay, enter.key)
             {
                 let token = Token::new(resource.clone(), secret);
-                let waiter = Waiter { token, enter: encoded.clone(), turn: turn.get().clone(), answered: false };
+                let waiter = Waiter { token, enter: asked.clone(), turn: turn.get().clone(), answered: false };
                 self.node.lock().awaits(TicketId::of(&secret), &resource, waiter);
+                self.woken.notify_one();
             }
             let sent = Instant::now();
-            let answered = match self.ask_encoded(&resource, encoded, matches!(verb, Verb::GiveUp { .. })).await {
-                Ok(answered) => answered,
+            let known = match self.ask_for(&resource, &asked).await {
+                Ok(known) => known,
                 Err(error) => {
                     // It does not wait. Where it may have been carried out, whoever asked gives the token up with doubt.
                     if let (Verb::Enter(_), Some(Key::Token(secret))) = (&verb, verb.key()) {
@@ -41,9 +41,9 @@ impl Gates for RedisGates {
                     return Err(error);
                 }
             };
-            self.settle(&verb, &resource, &answered, sent);
+            self.settle(&verb, &resource, &known, sent);
             if self.observers.listening() {
-                match (&verb, &answered.answer.outcome) {
+                match (&verb, known.outcome()) {
                     (Verb::Enter(enter), Outcome::Refused { reason, .. }) => {
                         self.observers.refused(&resource, enter.identity, *reason);
                     }
@@ -51,7 +51,7 @@ impl Gates for RedisGates {
                     _ => {}
                 }
             }
-            Ok(Answer { more: false, ..answered.answer })
+            Ok(Answer { more: false, ..known.answered.answer })
         })
     }
 
@@ -66,7 +66,7 @@ impl Gates for RedisGates {
     fn token(&self, lease: &Lease, detach: bool) -> Option<Token> {
         let token = match lease {
             Lease::Token(token) => token,
-            // That of whoever began it, if that was here: the server knows no tokens.
+            // That of whoever began it, if that was here: the store knows no tokens.
             Lease::Session(session) => return self.node.lock().token_of(session),
             Lease::Local(_) => return None,
         };
@@ -96,7 +96,7 @@ impl Gates for RedisGates {
     }
 
     fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>> {
-        Box::pin(index::survey(self, offset, count))
+        Box::pin(in_use::survey(self, offset, count))
     }
 
     fn switch<'a>(
@@ -136,8 +136,8 @@ impl Gates for RedisGates {
                 let key = Key::Token(token.secret());
                 self.in_background(token.resource().into(), Verb::GiveUp { key, doubt: false });
             }
-            // A server that is away is not waited for: deadlines do the rest.
-            let _ = tokio::time::timeout(self.store.patience, self.settled()).await;
+            // A store that is away is not waited for: deadlines do the rest.
+            let _ = tokio::time::timeout(self.store.options.patience, self.settled()).await;
             Ok(if in_time { 0 } else { guarded.len() })
         })
     }

@@ -1,6 +1,4 @@
-//! The gates of one airlock, as this node sees them.
-
-mod asked;
+//! The gates of one airlock, as this process sees them.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,12 +7,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 
-use super::Inner;
-use super::call;
-use super::keys::Keys;
 use super::node::{Node, Waiter, lose};
-use super::queue::{Entry, Queues};
-use super::wire::{self, Answered, TicketId};
+use super::queue::{Entry, Queues, Reply};
+use super::{Answered, Asked, Call, Inner, TicketId, Woken, jittered};
 use crate::error::StoreError;
 use crate::gate::{Answer, Change, Conditions, Ending, Grant, Key, Micros, Outcome, RETRY_HORIZON, Record, Spec, Verb};
 use crate::observer::Observers;
@@ -22,28 +17,45 @@ use crate::store::{News, Session};
 use crate::sync::Mutex;
 use crate::token::Token;
 
-pub(super) struct RedisGates {
-    pub(super) me: Weak<RedisGates>,
+pub(super) struct SharedGates {
+    pub(super) me: Weak<SharedGates>,
     pub(super) spec: Spec,
     pub(super) store: Arc<Inner>,
-    observers: Observers,
+    pub(super) observers: Observers,
     queues: Queues,
     pub(super) node: Mutex<Node>,
     conditions: Mutex<Conditions>,
     /// Resources that were asked for since they were last listed, and when a gate wants to be looked at.
     pub(super) used: Mutex<HashMap<Arc<str>, Option<Instant>>>,
-    closing: AtomicBool,
+    pub(super) closing: AtomicBool,
     /// Commands in the background.
     under_way: AtomicUsize,
     /// Somebody let go, or something in the background is done.
-    settled: Notify,
+    pub(super) settled: Notify,
     upkeep: OnceLock<()>,
     pub(super) woken: Arc<Notify>,
 }
 
-impl RedisGates {
+/// A command's answer, with when it was decided.
+pub(super) struct Known {
+    pub(super) answered: Answered,
+    now: Micros,
+}
+
+impl Known {
+    pub(super) fn outcome(&self) -> &Outcome {
+        &self.answered.answer.outcome
+    }
+
+    /// How long it was from then on until that time, counted from when the command was sent at the earliest.
+    fn left_until(&self, until: Micros) -> Duration {
+        Duration::from_micros(until.saturating_sub(self.now))
+    }
+}
+
+impl SharedGates {
     pub(super) fn new(spec: Spec, store: Arc<Inner>, observers: Observers) -> Arc<Self> {
-        Arc::new_cyclic(|me| RedisGates {
+        Arc::new_cyclic(|me| SharedGates {
             me: me.clone(),
             spec,
             store,
@@ -60,16 +72,6 @@ impl RedisGates {
         })
     }
 
-    fn encode(&self, verb: &Verb<'_>) -> Result<Arc<[u8]>, StoreError> {
-        Ok(wire::command(verb, rand::random(), Some(&self.store.node))?.into())
-    }
-
-    /// What every call begins with.
-    fn header(&self) -> Result<Vec<u8>, StoreError> {
-        let record = if self.observers.listening() { Record::Names } else { Record::Nothing };
-        wire::header(&self.spec, &self.conditions.lock(), &self.store.prefix, record, self.kept())
-    }
-
     /// For how long a gate is kept when nobody has been there: twice the longest that anything lasts, and a minute.
     pub(super) fn kept(&self) -> Micros {
         let Spec { ttl, line, .. } = &self.spec;
@@ -81,40 +83,34 @@ impl RedisGates {
     }
 
     /// Asks one gate, to the end of what one command makes it do.
-    pub(super) async fn ask(&self, resource: &Arc<str>, verb: &Verb<'_>) -> Result<Answered, StoreError> {
-        let command = self.encode(verb)?;
-        self.ask_encoded(resource, command, matches!(verb, Verb::GiveUp { .. })).await
+    pub(super) async fn ask(&self, resource: &Arc<str>, verb: &Verb<'_>) -> Result<Known, StoreError> {
+        self.ask_for(resource, &asked(verb)?).await
     }
 
-    pub(super) async fn ask_encoded(
-        &self,
-        resource: &Arc<str>,
-        command: Arc<[u8]>,
-        makes_room: bool,
-    ) -> Result<Answered, StoreError> {
+    pub(super) async fn ask_for(&self, resource: &Arc<str>, asked: &Asked) -> Result<Known, StoreError> {
         loop {
-            let answered = self.send(resource, command.clone(), makes_room).await?;
-            self.note(resource, &answered);
-            if !matches!(answered.answer.outcome, Outcome::Again) {
-                return self.go_on(resource, answered).await;
+            let known = self.send(resource, asked.clone()).await?;
+            self.note(resource, &known);
+            if !matches!(known.outcome(), Outcome::Again) {
+                return self.go_on(resource, known).await;
             }
         }
     }
 
     /// Goes on where a step reached its bound.
-    async fn go_on(&self, resource: &Arc<str>, mut answered: Answered) -> Result<Answered, StoreError> {
-        while answered.answer.more {
-            let next = self.send(resource, self.encode(&Verb::Tick)?, false).await?;
+    async fn go_on(&self, resource: &Arc<str>, mut known: Known) -> Result<Known, StoreError> {
+        while known.answered.answer.more {
+            let next = self.send(resource, asked(&Verb::Tick)?).await?;
             self.note(resource, &next);
-            let answer = Answer { outcome: answered.answer.outcome, ..next.answer };
-            answered = Answered { answer, ..next };
+            let answer = Answer { outcome: known.answered.answer.outcome, ..next.answered.answer };
+            known = Known { answered: Answered { answer, ..next.answered }, now: next.now };
         }
-        Ok(answered)
+        Ok(known)
     }
 
-    async fn send(&self, resource: &Arc<str>, command: Arc<[u8]>, makes_room: bool) -> Result<Answered, StoreError> {
+    async fn send(&self, resource: &Arc<str>, asked: Asked) -> Result<Known, StoreError> {
         let (reply, answer) = oneshot::channel();
-        if self.queues.add(resource, Entry { command, reply }, makes_room) {
+        if self.queues.add(resource, Entry { asked, reply }) {
             self.start_upkeep();
             if let Some(me) = self.me.upgrade() {
                 let resource = resource.clone();
@@ -127,30 +123,13 @@ impl RedisGates {
     /// Sends what there is for this gate, call by call, until nothing is left.
     async fn drain(&self, resource: Arc<str>) {
         while let Some(batch) = self.queues.take(&resource) {
-            let (commands, replies): (Vec<_>, Vec<_>) =
-                batch.into_iter().map(|entry| (entry.command, entry.reply)).unzip();
-            let header = self.header();
-            let keys = Keys::new(&self.store.prefix, &self.spec.name, &resource);
-            let sent = Instant::now();
-            let answers = match header {
-                Ok(header) => {
-                    let call = self.store.script.call(&keys, &header, &resource, &commands, self.store.now());
-                    self.store.link.call(&call).await
-                }
-                Err(error) => Err(error),
-            };
-            let answers = match answers {
-                Ok(value) => call::answers(&value, replies.len()),
-                Err(error) => Err(error),
-            };
-            match answers {
-                Ok(answers) => {
-                    if let Some(answered) = answers.first() {
-                        self.store.heard_time(answered.now, sent);
-                    }
-                    for (reply, answered) in replies.into_iter().zip(answers) {
+            let (asked, replies): (Vec<Asked>, Vec<Reply>) =
+                batch.into_iter().map(|entry| (entry.asked, entry.reply)).unzip();
+            match self.decide(&resource, &asked).await {
+                Ok(known) => {
+                    for (reply, known) in replies.into_iter().zip(known) {
                         // Whoever asked may have given up since; its token says so in a command of its own.
-                        let _ = reply.send(Ok(answered));
+                        let _ = reply.send(Ok(known));
                     }
                 }
                 Err(error) => {
@@ -164,37 +143,62 @@ impl RedisGates {
         }
     }
 
+    /// One call.
+    async fn decide(&self, resource: &str, asked: &[Asked]) -> Result<Vec<Known>, StoreError> {
+        let conditions = self.conditions.lock().clone();
+        let call = Call {
+            spec: &self.spec,
+            conditions: &conditions,
+            resource,
+            asked,
+            record: if self.observers.listening() { Record::Names } else { Record::Nothing },
+            kept: self.kept(),
+            now: self.store.now(),
+        };
+        let sent = Instant::now();
+        let decided = self.store.backend.decide(call).await?;
+        let (got, wanted) = (decided.answered.len(), asked.len());
+        if got != wanted {
+            let name = self.store.options.name;
+            return Err(StoreError::unknown(format!("{name} answered {got} of {wanted} commands")));
+        }
+        self.store.heard_time(decided.now, sent);
+        for woken in &decided.woken {
+            self.store.heard(woken);
+        }
+        Ok(decided.answered.into_iter().map(|answered| Known { answered, now: decided.now }).collect())
+    }
+
     /// Remembers when this gate wants to be looked at, and tells observers.
-    fn note(&self, resource: &Arc<str>, answered: &Answered) {
-        let look_at =
-            answered.answer.next_at.map(|at| Instant::now() + Duration::from_micros(at.saturating_sub(answered.now)));
+    fn note(&self, resource: &Arc<str>, known: &Known) {
+        let look_at = known.answered.answer.next_at.map(|at| Instant::now() + known.left_until(at));
         let waits = self.node.lock().waits_at(resource);
         self.used.lock().insert(resource.clone(), look_at.filter(|_| waits));
         if look_at.is_some() && waits {
             self.woken.notify_one();
         }
         if self.observers.listening() {
-            for effect in &answered.effects {
-                self.observers.changed(resource, &effect.effect, answered.now);
+            for effect in &known.answered.effects {
+                self.observers.changed(resource, effect, known.now);
             }
         }
     }
 
     /// Does it as soon as the server lets it, without anybody waiting for it.
     pub(super) fn in_background(&self, resource: Arc<str>, verb: Verb<'_>) {
-        let Ok(command) = self.encode(&verb) else { return };
-        let makes_room = matches!(verb, Verb::GiveUp { .. });
+        let Ok(asked) = asked(&verb) else { return };
         let Some(me) = self.me.upgrade() else { return };
         self.under_way.fetch_add(1, Ordering::SeqCst);
         self.store.runtime.spawn(async move {
             let until = Instant::now() + Duration::from_micros(RETRY_HORIZON);
             let mut pause = Duration::from_millis(20);
-            while let Err(error) = me.ask_encoded(&resource, command.clone(), makes_room).await {
+            while let Err(error) = me.ask_for(&resource, &asked).await {
                 if Instant::now() >= until {
-                    tracing::warn!(target: "airlock", %error, "gave up telling Redis; a deadline does it");
+                    let store = me.store.options.name;
+                    tracing::warn!(target: "airlock", %error, store, "gave up telling it; a deadline does it");
                     break;
                 }
-                tokio::time::sleep(super::link::jittered(pause)).await;
+                tokio::time::sleep(jittered(pause)).await;
                 pause = (2 * pause).min(Duration::from_secs(1));
             }
             me.under_way.fetch_sub(1, Ordering::SeqCst);
@@ -209,15 +213,15 @@ impl RedisGates {
     }
 
     /// What an answer means for what this node looks after.
-    pub(super) fn settle(&self, verb: &Verb<'_>, resource: &Arc<str>, answered: &Answered, sent: Instant) {
+    pub(super) fn settle(&self, verb: &Verb<'_>, resource: &Arc<str>, known: &Known, sent: Instant) {
         let Some(Key::Token(secret)) = verb.key() else { return };
         let id = TicketId::of(&secret);
         let token = Token::new(resource.clone(), secret);
-        match (verb, &answered.answer.outcome) {
+        match (verb, known.outcome()) {
             (Verb::Enter(_) | Verb::Claim { .. } | Verb::Restore { .. }, Outcome::Admitted(grant)) => {
                 self.node.lock().forget_waiter(&id);
-                self.admitted(id, &token, grant, (sent, answered.left_until(grant.until)));
-                self.began(verb, &token, grant, answered);
+                self.admitted(id, &token, grant, (sent, known.left_until(grant.until)));
+                self.began(verb, &token, grant, known);
             }
             (Verb::Enter(_), Outcome::Queued(_)) => self.node.lock().answered(&id),
             (Verb::Enter(_), _) => {
@@ -226,7 +230,7 @@ impl RedisGates {
             (Verb::Renew { .. }, Outcome::Renewed(until)) => {
                 let mut node = self.node.lock();
                 if node.guards(&id) {
-                    node.guard(id, &token, sent, answered.left_until(*until));
+                    node.guard(id, &token, sent, known.left_until(*until));
                 }
             }
             (Verb::Renew { .. }, Outcome::Lost) => {
@@ -249,8 +253,8 @@ impl RedisGates {
     }
 
     /// Remembers the token of a session that began with this entry.
-    fn began(&self, verb: &Verb<'_>, token: &Token, grant: &Grant, answered: &Answered) {
-        if let (Verb::Enter(enter), true, true) = (verb, grant.leased && grant.shared, answered.own)
+    fn began(&self, verb: &Verb<'_>, token: &Token, grant: &Grant, known: &Known) {
+        if let (Verb::Enter(enter), true, true) = (verb, grant.leased && grant.shared, known.answered.own)
             && let Some(identity) = enter.identity
         {
             let session = Session { resource: token.resource().into(), identity: identity.into(), fence: grant.fence };
@@ -262,15 +266,15 @@ impl RedisGates {
     pub(super) async fn ask_again(&self, id: TicketId) {
         let Some(waiter) = self.node.lock().ask(&id) else { return };
         let resource: Arc<str> = waiter.token.resource().into();
-        let answered = self.ask_encoded(&resource, waiter.enter.clone(), false).await;
+        let known = self.ask_for(&resource, &waiter.enter).await;
         let given_up = self.node.lock().asked(&id);
-        let Ok(answered) = answered else { return };
+        let Ok(known) = known else { return };
         if given_up {
             // The question may have come after that, and brought it back.
             let key = Key::Token(waiter.token.secret());
             return self.in_background(resource, Verb::GiveUp { key, doubt: false });
         }
-        match answered.answer.outcome {
+        match known.answered.answer.outcome {
             Outcome::Queued(_) | Outcome::Again => {}
             Outcome::Admitted(grant) => self.confirm(id, waiter, grant).await,
             Outcome::Over(ending) => self.tell(&id, News::Over(ending)),
@@ -279,10 +283,23 @@ impl RedisGates {
         }
     }
 
+    /// Looks whether the turn has come of whoever waits with that ticket: that is no presence, and changes nothing.
+    pub(super) async fn look_for(&self, id: TicketId) {
+        let Some(waiter) = self.node.lock().waiter(&id).cloned() else { return };
+        let look = Verb::Look { key: Key::Token(waiter.token.secret()) };
+        let resource = waiter.token.resource().into();
+        match self.ask(&resource, &look).await.map(|known| known.answered.answer.outcome) {
+            Ok(Outcome::Admitted(grant)) => self.confirm(id, waiter, grant).await,
+            Ok(Outcome::Over(ending)) => self.tell(&id, News::Over(ending)),
+            // Where it is not in line it asks again when its time comes.
+            _ => {}
+        }
+    }
+
     /// Looks at a lease whose loss somebody wants to hear of: it may have been evicted.
     pub(super) async fn see_whether_lost(&self, id: TicketId, token: Token) {
         let look = Verb::Look { key: Key::Token(token.secret()) };
-        let ending = match self.ask(&token.resource().into(), &look).await.map(|answered| answered.answer.outcome) {
+        let ending = match self.ask(&token.resource().into(), &look).await.map(|known| known.answered.answer.outcome) {
             Ok(Outcome::Admitted(_)) | Err(_) => return,
             Ok(Outcome::Over(ending)) => Some(ending),
             Ok(_) => None,
@@ -299,12 +316,12 @@ impl RedisGates {
         let resource: Arc<str> = waiter.token.resource().into();
         let sent = Instant::now();
         let renew = Verb::Renew { key: Key::Token(waiter.token.secret()), ttl: None };
-        let Ok(answered) = self.ask(&resource, &renew).await else { return };
+        let Ok(known) = self.ask(&resource, &renew).await else { return };
         // Unless it gave up meanwhile, which is on its way. Too late, it asks again when its time comes.
-        if let Outcome::Renewed(until) = answered.answer.outcome
+        if let Outcome::Renewed(until) = *known.outcome()
             && self.node.lock().waiter(&id).is_some()
         {
-            self.admitted(id, &waiter.token, &grant, (sent, answered.left_until(until)));
+            self.admitted(id, &waiter.token, &grant, (sent, known.left_until(until)));
             self.tell(&id, News::Granted(Grant { until, ..grant }));
         }
     }
@@ -324,8 +341,8 @@ impl RedisGates {
         self.store.runtime.spawn(async move {
             let (verb, sent) = (Verb::Renew { key: Key::Token(token.secret()), ttl: None }, Instant::now());
             let resource = token.resource().into();
-            if let Ok(answered) = me.ask(&resource, &verb).await {
-                me.settle(&verb, &resource, &answered, sent);
+            if let Ok(known) = me.ask(&resource, &verb).await {
+                me.settle(&verb, &resource, &known, sent);
             }
         });
     }
@@ -337,12 +354,12 @@ impl RedisGates {
         }
     }
 
-    /// A message for this node: a hint, no more.
-    pub(super) fn heard(self: &Arc<Self>, message: &wire::Message) -> bool {
-        let Some(waiter) = self.node.lock().waiter(&message.id).cloned() else { return false };
-        match message.change {
-            Change::Granted(grant) => self.let_in(message.id, waiter, grant),
-            Change::Ended(ending) => self.tell(&message.id, News::Over(ending)),
+    /// News for a waiter of this process: a hint, no more.
+    pub(super) fn heard(self: &Arc<Self>, woken: &Woken) -> bool {
+        let Some(waiter) = self.node.lock().waiter(&woken.id).cloned() else { return false };
+        match woken.change {
+            Change::Granted(grant) => self.let_in(woken.id, waiter, grant),
+            Change::Ended(ending) => self.tell(&woken.id, News::Over(ending)),
             _ => {}
         }
         true
@@ -363,7 +380,7 @@ impl RedisGates {
         }
     }
 
-    async fn set_shared(&self, change: impl Fn(&mut Conditions, Micros)) -> Result<(), StoreError> {
+    pub(super) async fn set_shared(&self, change: impl Fn(&mut Conditions, Micros)) -> Result<(), StoreError> {
         let conditions = super::conditions::change(self, change).await?;
         self.set_conditions(conditions);
         self.look_at_all();
@@ -375,7 +392,7 @@ impl RedisGates {
         self.everything_settled(|| self.under_way.load(Ordering::SeqCst) == 0).await;
     }
 
-    async fn everything_settled(&self, is_so: impl Fn() -> bool) {
+    pub(super) async fn everything_settled(&self, is_so: impl Fn() -> bool) {
         loop {
             let mut settled = std::pin::pin!(self.settled.notified());
             settled.as_mut().enable();
@@ -385,6 +402,11 @@ impl RedisGates {
             settled.await;
         }
     }
+}
+
+/// With entropy of its own.
+pub(super) fn asked(verb: &Verb<'_>) -> Result<Asked, StoreError> {
+    Asked::new(verb, rand::random())
 }
 
 /// An error that several hear of.

@@ -1,10 +1,10 @@
 //! What this node looks after: who waits in it, and which leases are guarded in it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::wire::TicketId;
+use super::{Asked, Polled, TicketId, jittered};
 use crate::gate::Ending;
 use crate::store::{Session, Turn, Watch};
 use crate::token::Token;
@@ -15,8 +15,8 @@ pub(super) struct Node {
     waiters: HashMap<TicketId, Waiter>,
     /// For whom it is being asked again, and whether they have given up meanwhile.
     asking: HashMap<TicketId, bool>,
-    /// At which gates, and how many.
-    gates: HashMap<Arc<str>, usize>,
+    /// At which gates.
+    gates: HashMap<Arc<str>, Line>,
     leases: HashMap<TicketId, Guarded>,
     sessions: Vec<(Session, Arc<Watch>)>,
     /// Sessions that began here, with their tokens: the latest of each identity.
@@ -28,17 +28,27 @@ pub(super) struct Node {
 pub(super) struct Waiter {
     pub(super) token: Token,
     /// What it asked with: asked again it means the same, and proves that it is still there.
-    pub(super) enter: Arc<[u8]>,
+    pub(super) enter: Asked,
     pub(super) turn: Arc<Turn>,
     /// Whether it is known to be in line.
     pub(super) answered: bool,
+}
+
+/// Those who wait at one gate.
+#[derive(Default)]
+struct Line {
+    waiters: HashSet<TicketId>,
+    /// When to see what other processes did to it, and how long after that again.
+    poll_at: Option<Instant>,
+    pause: Duration,
+    stamp: Option<u64>,
 }
 
 /// A lease that a permit in this process guards.
 struct Guarded {
     token: Token,
     watches: Vec<Arc<Watch>>,
-    /// When it is over unless the server says otherwise, counted from when the last renewal was sent.
+    /// When it is over unless the store says otherwise, counted from when the last renewal was sent.
     over_at: Instant,
     renew_at: Instant,
 }
@@ -46,9 +56,11 @@ struct Guarded {
 impl Node {
     /// Somebody is about to ask for a place: the answer may come after its turn.
     pub(super) fn awaits(&mut self, id: TicketId, resource: &Arc<str>, waiter: Waiter) {
-        if self.waiters.insert(id, waiter).is_none() {
-            *self.gates.entry(resource.clone()).or_default() += 1;
-        }
+        self.waiters.insert(id, waiter);
+        let line = self.gates.entry(resource.clone()).or_default();
+        line.waiters.insert(id);
+        // Whoever has just come shall not wait for as long as nothing has happened.
+        line.poll_at = None;
     }
 
     pub(super) fn waiter(&self, id: &TicketId) -> Option<&Waiter> {
@@ -62,9 +74,9 @@ impl Node {
     /// Nobody waits with it any more.
     pub(super) fn forget_waiter(&mut self, id: &TicketId) -> Option<Waiter> {
         let waiter = self.waiters.remove(id)?;
-        if let Some(count) = self.gates.get_mut(waiter.token.resource()) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(line) = self.gates.get_mut(waiter.token.resource()) {
+            line.waiters.remove(id);
+            if line.waiters.is_empty() {
                 self.gates.remove(waiter.token.resource());
             }
         }
@@ -79,6 +91,41 @@ impl Node {
     /// The gates at which somebody waits.
     pub(super) fn gates(&self) -> Vec<Arc<str>> {
         self.gates.keys().cloned().collect()
+    }
+
+    /// The gates that are to be polled now.
+    pub(super) fn take_due_polls(&mut self, now: Instant, polled: &Polled) -> Vec<Arc<str>> {
+        let mut due = Vec::new();
+        for (resource, line) in &mut self.gates {
+            match line.poll_at {
+                None => {
+                    line.pause = polled.first;
+                    line.poll_at = Some(now + jittered(line.pause));
+                }
+                Some(at) if at <= now => {
+                    line.pause = line.pause.mul_f64(1.5).min(polled.longest);
+                    line.poll_at = Some(now + jittered(line.pause));
+                    due.push(resource.clone());
+                }
+                Some(_) => {}
+            }
+        }
+        due
+    }
+
+    /// A gate looks like this now. Answers who wants to know more of it: nobody where nothing has changed.
+    pub(super) fn seen(&mut self, resource: &str, stamp: Option<u64>) -> Vec<TicketId> {
+        let Some(line) = self.gates.get_mut(resource) else { return Vec::new() };
+        if stamp.is_some() && line.stamp == stamp {
+            return Vec::new();
+        }
+        line.stamp = stamp;
+        line.waiters.iter().copied().collect()
+    }
+
+    /// When the next gate is to be polled.
+    pub(super) fn next_poll(&self) -> Option<Instant> {
+        self.gates.values().filter_map(|line| line.poll_at).min()
     }
 
     /// A lease was granted or renewed, by a command that was sent at `sent`.

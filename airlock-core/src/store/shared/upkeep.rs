@@ -3,8 +3,8 @@
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use super::gates::RedisGates;
-use super::link::jittered;
+use super::gates::SharedGates;
+use super::jittered;
 use super::node::lose;
 use crate::gate::{Key, Outcome, Verb};
 use crate::store::{Lease, Session};
@@ -12,22 +12,24 @@ use crate::store::{Lease, Session};
 /// How often it looks at what holds for the whole airlock, and lists what it uses.
 const LOOK: Duration = Duration::from_millis(900);
 
-pub(super) async fn run(gates: Weak<RedisGates>) {
+pub(super) async fn run(gates: Weak<SharedGates>) {
     let (mut ask_at, mut look_at) = (Instant::now(), Instant::now());
     loop {
         let Some(me) = gates.upgrade() else { return };
         let now = Instant::now();
         if now >= look_at {
-            look_at = now + jittered(LOOK.min(me.store.ask_every));
+            look_at = now + jittered(LOOK.min(me.store.ask_every()));
             let me = me.clone();
-            me.store.runtime.clone().spawn(async move { look(&me).await });
+            me.store.clone().runtime.spawn(async move { look(&me).await });
         }
         if now >= ask_at {
-            ask_at = now + jittered(me.store.ask_every);
+            ask_at = now + jittered(me.store.ask_every());
             ask_for_everybody(&me);
         }
         renew(&me, now);
-        let next = me.node.lock().next_due().into_iter().chain(next_look(&me, now)).chain([ask_at, look_at]).min();
+        let next_due = me.node.lock().next_due();
+        let next = [next_due, next_look(&me, now), poll(&me, now), Some(ask_at), Some(look_at)];
+        let next = next.into_iter().flatten().min();
         let woken = me.woken.clone();
         drop(me);
         tokio::select! {
@@ -38,29 +40,29 @@ pub(super) async fn run(gates: Weak<RedisGates>) {
 }
 
 /// What others may have set, and where this node is busy. What fails is tried again the next time.
-pub(super) async fn look(me: &Arc<RedisGates>) {
+pub(super) async fn look(me: &Arc<SharedGates>) {
     if let Ok(conditions) = super::conditions::read(me).await
         && me.set_conditions(conditions)
     {
         me.look_at_all();
     }
-    let _ = super::index::list(me).await;
+    let _ = super::in_use::list(me).await;
 }
 
 /// Proves that whoever waits here is still there, and finds out what a lost message would have said.
-pub(super) fn ask_for_everybody(me: &Arc<RedisGates>) {
+pub(super) fn ask_for_everybody(me: &Arc<SharedGates>) {
     let waiting: Vec<_> = me.node.lock().waiters().map(|(id, _)| *id).collect();
     for id in waiting {
         let me = me.clone();
-        me.store.runtime.clone().spawn(async move { me.ask_again(id).await });
+        me.store.clone().runtime.spawn(async move { me.ask_again(id).await });
     }
     for (id, token) in me.node.lock().watched() {
         let me = me.clone();
-        me.store.runtime.clone().spawn(async move { me.see_whether_lost(id, token).await });
+        me.store.clone().runtime.spawn(async move { me.see_whether_lost(id, token).await });
     }
     for session in me.node.lock().begun() {
         let me = me.clone();
-        me.store.runtime.clone().spawn(async move {
+        me.store.clone().runtime.spawn(async move {
             if is_over(&me, session.clone()).await {
                 me.node.lock().forget_session(&session);
             }
@@ -69,7 +71,7 @@ pub(super) fn ask_for_everybody(me: &Arc<RedisGates>) {
     let sessions = me.node.lock().sessions();
     for (session, watch) in sessions {
         let me = me.clone();
-        me.store.runtime.clone().spawn(async move {
+        me.store.clone().runtime.spawn(async move {
             if is_over(&me, session).await {
                 watch.lose(None);
             }
@@ -77,18 +79,18 @@ pub(super) fn ask_for_everybody(me: &Arc<RedisGates>) {
     }
 }
 
-async fn is_over(me: &RedisGates, session: Session) -> bool {
+async fn is_over(me: &SharedGates, session: Session) -> bool {
     let (resource, fence) = (session.resource.clone(), session.fence);
     let lease = Lease::Session(Box::new(session));
     let (_, key) = lease.address();
-    match me.ask(&resource, &Verb::Look { key }).await.map(|answered| answered.answer.outcome) {
+    match me.ask(&resource, &Verb::Look { key }).await.map(|known| known.answered.answer.outcome) {
         Ok(Outcome::Admitted(grant)) => grant.fence != fence,
         Ok(_) => true,
         Err(_) => false,
     }
 }
 
-fn renew(me: &Arc<RedisGates>, now: Instant) {
+fn renew(me: &Arc<SharedGates>, now: Instant) {
     let (due, overdue) = {
         let mut node = me.node.lock();
         let overdue = node.overdue(now);
@@ -97,18 +99,32 @@ fn renew(me: &Arc<RedisGates>, now: Instant) {
     lose(overdue, None);
     for (_, token) in due {
         let me = me.clone();
-        me.store.runtime.clone().spawn(async move {
+        me.store.clone().runtime.spawn(async move {
             let verb = Verb::Renew { key: Key::Token(token.secret()), ttl: None };
             let (resource, sent) = (token.resource().into(), Instant::now());
-            if let Ok(answered) = me.ask(&resource, &verb).await {
-                me.settle(&verb, &resource, &answered, sent);
+            if let Ok(known) = me.ask(&resource, &verb).await {
+                me.settle(&verb, &resource, &known, sent);
             }
         });
     }
 }
 
+/// Where nobody says what other processes do, it is looked at. Answers when the next gate is due.
+fn poll(me: &Arc<SharedGates>, now: Instant) -> Option<Instant> {
+    let polled = me.store.backend.polled()?;
+    let due = me.node.lock().take_due_polls(now, &polled);
+    for resource in due {
+        let stamp = me.store.backend.stamp(&me.spec.name, &resource);
+        for id in me.node.lock().seen(&resource, stamp) {
+            let me = me.clone();
+            me.store.clone().runtime.spawn(async move { me.look_for(id).await });
+        }
+    }
+    me.node.lock().next_poll()
+}
+
 /// Gates that said when something happens by itself are looked at then. Answers when the next one is due.
-fn next_look(me: &Arc<RedisGates>, now: Instant) -> Option<Instant> {
+fn next_look(me: &Arc<SharedGates>, now: Instant) -> Option<Instant> {
     let mut used = me.used.lock();
     let due = used.iter_mut().filter(|(_, at)| at.is_some_and(|at| at <= now));
     let due: Vec<Arc<str>> = due

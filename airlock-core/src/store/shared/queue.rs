@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::wire::Answered;
+use super::Asked;
+use super::gates::Known;
 use crate::error::StoreError;
 use crate::sync::Mutex;
 
@@ -13,11 +14,11 @@ use crate::sync::Mutex;
 const BATCH: usize = 256;
 
 /// Where an answer goes.
-pub(super) type Reply = oneshot::Sender<Result<Answered, StoreError>>;
+pub(super) type Reply = oneshot::Sender<Result<Known, StoreError>>;
 
 /// One command on its way.
 pub(super) struct Entry {
-    pub(super) command: Arc<[u8]>,
+    pub(super) asked: Asked,
     pub(super) reply: Reply,
 }
 
@@ -34,11 +35,11 @@ struct Queue {
 
 impl Queues {
     /// Adds a command. True if nobody is sending for this gate: then the caller has to.
-    pub(super) fn add(&self, resource: &Arc<str>, entry: Entry, makes_room: bool) -> bool {
+    pub(super) fn add(&self, resource: &Arc<str>, entry: Entry) -> bool {
         let mut queues = self.0.lock();
         let idle = !queues.contains_key(resource);
         let queue = queues.entry(resource.clone()).or_default();
-        if makes_room {
+        if entry.asked.makes_room() {
             queue.first.push_back(entry)
         } else {
             queue.rest.push_back(entry)

@@ -1,0 +1,130 @@
+//! The rules of the gate on the plainest store that processes could share: tables behind one lock, each handle a node of
+//! its own that nobody tells what the others do.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use airlock_core::clock::TestClock;
+use airlock_core::conformance::Subject;
+use airlock_core::gate::{Micros, Spec, Table};
+use airlock_core::observer::Observers;
+use airlock_core::store::shared::{self, Backend, Call, Decided, Driver, Options, Polled, Runtime};
+use airlock_core::store::{BoxFuture, Gates, Store};
+use airlock_core::{ConfigError, StoreError};
+
+/// What all nodes see.
+#[derive(Default)]
+struct Shelf {
+    gates: HashMap<(String, String), Table>,
+    settings: HashMap<String, Vec<u8>>,
+}
+
+struct Node(Arc<Mutex<Shelf>>);
+
+impl Node {
+    fn on_shelf<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Shelf) -> T,
+    ) -> BoxFuture<'static, Result<T, StoreError>> {
+        let done = act(&mut self.0.lock().expect("no panic under it"));
+        Box::pin(async move {
+            // A store takes its time.
+            tokio::task::yield_now().await;
+            Ok(done)
+        })
+    }
+}
+
+impl Backend for Node {
+    fn decide<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Decided, StoreError>> {
+        self.on_shelf(|shelf| {
+            let now = call.now.unwrap_or_default();
+            let gate = shelf.gates.entry((call.spec.name.to_string(), call.resource.to_owned())).or_default();
+            let mut woken = Vec::new();
+            let answered = shared::decide_on(gate, &call, now, &mut woken);
+            Decided { now, answered, woken }
+        })
+    }
+
+    fn settings<'a>(&'a self, airlock: &'a str) -> BoxFuture<'a, Result<(Vec<u8>, Micros), StoreError>> {
+        self.on_shelf(|shelf| (shelf.settings.get(airlock).cloned().unwrap_or_default(), 0))
+    }
+
+    fn swap_settings<'a>(
+        &'a self,
+        airlock: &'a str,
+        held: &'a [u8],
+        wanted: &'a [u8],
+        _kept_for: Option<Duration>,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        self.on_shelf(|shelf| {
+            let there = shelf.settings.entry(airlock.to_owned()).or_default();
+            let same = there == held;
+            if same {
+                *there = wanted.to_vec();
+            }
+            same
+        })
+    }
+
+    fn in_use<'a>(&'a self, airlock: &'a Spec, count: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+        self.on_shelf(|shelf| {
+            let here = shelf.gates.keys().filter(|(name, _)| **name == *airlock.name);
+            here.map(|(_, resource)| resource.clone()).take(count).collect()
+        })
+    }
+
+    fn polled(&self) -> Option<Polled> {
+        Some(Polled { first: Duration::from_millis(1), longest: Duration::from_millis(20) })
+    }
+}
+
+/// A handle.
+struct Plain(Driver);
+
+impl Store for Plain {
+    fn open(&self, spec: &Spec, observers: &Observers) -> Result<Arc<dyn Gates>, ConfigError> {
+        self.0.open(spec, observers)
+    }
+}
+
+#[derive(Default)]
+struct Fleet {
+    clock: TestClock,
+    shelf: Arc<Mutex<Shelf>>,
+    nodes: Mutex<Vec<Driver>>,
+}
+
+impl Subject for Fleet {
+    type Store = Plain;
+
+    async fn store(&self) -> Plain {
+        let options =
+            Options { clock: Some((self.clock.clone(), Duration::from_millis(20))), ..Options::new("the shelf") };
+        let driver = Driver::new(Node(self.shelf.clone()), Runtime::current().expect("a test has one"), options);
+        self.nodes.lock().expect("no panic under it").push(driver.clone());
+        Plain(driver)
+    }
+
+    async fn advance(&self, by: Duration) {
+        // What was dropped before goes in the background, and belongs to the time before.
+        let nodes = self.nodes.lock().expect("no panic under it").clone();
+        for node in &nodes {
+            node.settled().await;
+        }
+        self.clock.advance(by);
+        if by >= Duration::from_secs(1) {
+            // What is set for a whole airlock is known on every node within a second.
+            for node in &nodes {
+                node.look().await;
+            }
+        }
+    }
+}
+
+mod shelf {
+    use super::*;
+
+    airlock_core::conformance_suite!(Fleet::default());
+}
