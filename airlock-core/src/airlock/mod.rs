@@ -2,6 +2,7 @@
 
 mod builder;
 mod entering;
+mod leases;
 mod standing;
 mod waiting;
 mod work;
@@ -197,42 +198,6 @@ impl Airlock {
         Ok(matches!(self.give_up(token).await?, Outcome::Left | Outcome::Released))
     }
 
-    /// Releases a lease by its token.
-    ///
-    /// # Errors
-    ///
-    /// Lost when nothing is held under it any more; unavailable.
-    pub async fn release(&self, token: &Token) -> Result<(), Error> {
-        match self.give_up(token).await? {
-            Outcome::Released | Outcome::Left => Ok(()),
-            _ => Err(LeaseLost { ending: None }.into()),
-        }
-    }
-
-    /// Extends a lease by its token, by the seal's ttl from now. Never shortens it. Answers when it ends now.
-    ///
-    /// # Errors
-    ///
-    /// Lost when there is no such lease any more, which it stays; unavailable.
-    pub async fn renew(&self, token: &Token) -> Result<SystemTime, Error> {
-        self.renew_lease(&Lease::Token(token.clone()), None).await.map(|until| time_of(until.min(NEVER - 1)))
-    }
-
-    /// Takes over a lease that was [detached](Permit::detach), here or in another process: the permit that comes
-    /// back guards it again. There is one lease, so take it over once: of two guards, the first to go releases it.
-    ///
-    /// # Errors
-    ///
-    /// Lost when the lease is over; unavailable.
-    pub async fn restore(&self, token: &Token) -> Result<Permit, Error> {
-        let key = Key::Token(token.secret());
-        match self.ask(Command::new(token.resource(), Verb::Restore { key })).await?.outcome {
-            Outcome::Admitted(grant) => Ok(Permit::new(self.clone(), Lease::Token(token.clone()), &grant)),
-            outcome @ Outcome::Over(Ending::Closed) => Err(self.refusal(outcome)),
-            _ => Err(LeaseLost { ending: None }.into()),
-        }
-    }
-
     /// Who is inside and who waits: the first hundred of each.
     ///
     /// # Errors
@@ -384,26 +349,6 @@ impl Airlock {
     async fn give_up(&self, token: &Token) -> Result<Outcome, Error> {
         let verb = Verb::GiveUp { key: Key::Token(token.secret()), doubt: false };
         Ok(self.ask(Command::new(token.resource(), verb)).await?.outcome)
-    }
-
-    pub(crate) async fn release_lease(&self, lease: &Lease) -> Result<(), Error> {
-        let (resource, key) = lease.address();
-        match self.ask(Command::new(resource, Verb::GiveUp { key, doubt: false })).await?.outcome {
-            Outcome::Released => Ok(()),
-            _ => Err(LeaseLost { ending: None }.into()),
-        }
-    }
-
-    pub(crate) async fn renew_lease(&self, lease: &Lease, ttl: Option<Duration>) -> Result<Micros, Error> {
-        let ttl = match ttl {
-            Some(ttl) => Some(micros(ttl).ok_or_else(InvalidEntrant::span)?),
-            None => None,
-        };
-        let (resource, key) = lease.address();
-        match self.ask(Command::new(resource, Verb::Renew { key, ttl })).await?.outcome {
-            Outcome::Renewed(until) => Ok(until),
-            _ => Err(LeaseLost { ending: None }.into()),
-        }
     }
 
     /// What an outcome that let nobody in is to its caller.

@@ -32,6 +32,8 @@ pub async fn rx_20_a_failure_is_not_contention(subject: &impl Subject) {
         unavailable(airlock.position(&ticket.token).await);
         unavailable(airlock.claim(&ticket.token, 1).await);
         unavailable(airlock.renew(&token).await);
+        unavailable(airlock.remaining(&token).await);
+        unavailable(airlock.is_held_by(ROOM, "ada").await);
         unavailable(permit.renew().await);
         unavailable(airlock.inspect(ROOM).await);
         unavailable(airlock.survey(0, 1).await);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Subject;
-use super::bench::{Bench, LONG, MICRO, ROOM, SECOND, admitted, enter, lost, person, secs, semaphore, soon};
+use super::bench::{Bench, LONG, MICRO, ROOM, SECOND, admitted, enter, invalid, lost, person, secs, semaphore, soon};
 use crate::gate::{Key, Micros, Outcome, Stay, Verb};
 use crate::token::Secret;
 use crate::{Ending, Seal, Standing, Token, Whom};
@@ -165,6 +165,51 @@ pub async fn rx_10_nothing_is_held_after_expiry(subject: &impl Subject) {
     lost(permit.release().await);
     bench.turned_away(ROOM).await;
     next.release().await.expect("a lease");
+}
+
+/// RX-10, G4: an identity holds while it is inside: not in line, not when offered, not after its end, and nowhere else.
+pub async fn rx_10_held_by_is_said_of_holders_alone(subject: &impl Subject) {
+    let bench = Bench::new(subject, Seal::lock().ttl(secs(10))).await;
+    let held_by = async |identity| bench.airlock.is_held_by(ROOM, identity).await.expect("a store that works");
+    assert!(!held_by("ada").await, "nobody was ever there");
+    let ada = bench.inside(person("ada")).await;
+    let bob = bench.queued(person("bob")).await;
+    assert!(held_by("ada").await && !held_by("bob").await);
+    assert!(!bench.airlock.is_held_by("another room", "ada").await.expect("a store that works"));
+    ada.release().await.expect("a lease");
+    let offer = bench.offered(&bob).await;
+    assert!(!held_by("ada").await && !held_by("bob").await);
+    let permit = bench.airlock.claim(&bob.token, offer.nonce).await.expect("an offer");
+    assert!(held_by("bob").await);
+    permit.detach().expect("a lease");
+    subject.advance(secs(10) - MICRO).await;
+    assert!(held_by("bob").await);
+    subject.advance(MICRO).await;
+    assert!(!held_by("bob").await);
+    for nonsense in ["", "\n"] {
+        invalid(bench.airlock.is_held_by(nonsense, "ada").await);
+        invalid(bench.airlock.is_held_by(ROOM, nonsense).await);
+    }
+}
+
+/// RX-10, RX-22, G13: what remains of a lease counts down to nothing by the store's clock, and is lost from then on.
+pub async fn rx_10_what_remains_runs_out(subject: &impl Subject) {
+    let bench = Bench::new(subject, Seal::lock().ttl(secs(10))).await;
+    let token = bench.inside(ROOM).await.detach().expect("a lease");
+    let left = async || bench.airlock.remaining(&token).await;
+    assert_eq!(left().await.expect("a lease"), Some(secs(10)));
+    subject.advance(secs(7)).await;
+    assert_eq!(left().await.expect("a lease"), Some(secs(3)));
+    bench.airlock.renew(&token).await.expect("a lease");
+    assert_eq!(left().await.expect("a lease"), Some(secs(10)));
+    subject.advance(secs(10) - MICRO).await;
+    assert_eq!(left().await.expect("a lease"), Some(MICRO));
+    subject.advance(MICRO).await;
+    lost(left().await);
+    // Nor is there anything left of what was never there, or only waits.
+    lost(bench.airlock.remaining(&Token::random(ROOM).expect("a name")).await);
+    let _inside = bench.inside(ROOM).await;
+    lost(bench.airlock.remaining(&bench.queued(ROOM).await.token).await);
 }
 
 /// G15: a detached permit keeps its place for the time to live, from when it was detached.

@@ -192,6 +192,8 @@ macro_rules! conformance_suite {
                 rx_15_only_the_holder_frees
                 g14_a_token_is_for_its_resource
                 rx_10_nothing_is_held_after_expiry
+                rx_10_held_by_is_said_of_holders_alone
+                rx_10_what_remains_runs_out
                 g15_detaching_keeps_the_place
                 g15_a_restored_permit_is_a_guard
                 g16_no_lease_outlasts_the_longest_hold

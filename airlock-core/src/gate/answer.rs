@@ -14,6 +14,8 @@ pub struct Answer {
     pub more: bool,
     /// When something will change by itself.
     pub next_at: Option<Micros>,
+    /// When it was, on the store's clock; 0 where no gate had to be asked.
+    pub now: Micros,
 }
 
 /// What became of a command.

@@ -106,7 +106,7 @@ pub fn step<L: Ledger>(
     step.promote();
     let outcome = step.reconsider(verb, outcome);
     step.forget_rested();
-    Answer { outcome, more: step.more, next_at: step.next_at() }
+    Answer { outcome, more: step.more, next_at: step.next_at(), now }
 }
 
 /// Whether nothing of this gate needs to be kept.

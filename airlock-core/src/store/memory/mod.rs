@@ -222,7 +222,7 @@ impl MemoryGates {
             && let Some(local) = place.local
         {
             gate.expect(local, command);
-            return Some(Answer { outcome: Outcome::Queued(place), more: false, next_at: None });
+            return Some(Answer { outcome: Outcome::Queued(place), more: false, next_at: None, now });
         }
         let answer = self.step_and_tell(gates, home, command);
         Some(if answer.more { self.run_on(At::Name(command.resource), command, answer) } else { answer })
@@ -445,7 +445,7 @@ impl Gates for MemoryGates {
                 && let Some(grant) = gate.table.admit_quickly(&self.spec, conditions, enter, now)
             {
                 // Built where it is returned: copies of answers are what is left to be slow here.
-                return Some(Answer { outcome: Outcome::Admitted(grant), more: false, next_at: None });
+                return Some(Answer { outcome: Outcome::Admitted(grant), more: false, next_at: None, now });
             }
             let home = Home { shard: shard.index, gate: at };
             return self.enter(gates, home, command, enter, now);
@@ -579,5 +579,5 @@ fn at(lease: &Lease) -> (At<'_>, Key<'_>) {
 }
 
 fn done(outcome: Outcome) -> Answer {
-    Answer { outcome, more: false, next_at: None }
+    Answer { outcome, more: false, next_at: None, now: 0 }
 }

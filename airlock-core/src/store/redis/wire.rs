@@ -184,7 +184,7 @@ fn decided(reader: &mut Reader<'_>, now: Micros) -> Result<Answered, StoreError>
     let count = reader.array()?;
     let effects = (0..count).map(|_| told(reader)).collect::<Result<_, _>>()?;
     let (idle, own) = (reader.flag()?, reader.flag()?);
-    Ok(Answered { answer: Answer { outcome, more, next_at }, effects, idle, own, now })
+    Ok(Answered { answer: Answer { outcome, more, next_at, now }, effects, idle, own, now })
 }
 
 fn outcome(reader: &mut Reader<'_>) -> Result<Outcome, StoreError> {

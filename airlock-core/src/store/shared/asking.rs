@@ -18,7 +18,7 @@ impl Gates for SharedGates {
             let Command { resource, verb, turn, .. } = command;
             let admits = matches!(verb, Verb::Enter(_) | Verb::Claim { .. } | Verb::Restore { .. });
             if admits && self.closing.load(Ordering::SeqCst) {
-                return Ok(Answer { outcome: Outcome::Over(Ending::Closed), more: false, next_at: None });
+                return Ok(Answer { outcome: Outcome::Over(Ending::Closed), more: false, next_at: None, now: 0 });
             }
             let resource: Arc<str> = resource.into();
             let asked = asked(&verb)?;
