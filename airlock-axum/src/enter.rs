@@ -119,7 +119,7 @@ where
         let permit = if wait.is_zero() {
             airlock.try_enter(entrant).await
         } else {
-            airlock.acquire(entrant).timeout(wait).await
+            airlock.acquire(entrant).timeout(wait).retry(false).await
         };
         match permit {
             Ok(permit) => Ok(Enter { admitted: Admitted::new(permit), format, gate: PhantomData }),

@@ -54,6 +54,7 @@
 pub mod admission;
 mod admitted;
 mod airlock;
+mod backoff;
 pub mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;

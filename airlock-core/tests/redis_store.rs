@@ -4,6 +4,7 @@
 #[path = "../../tests/src/redis.rs"]
 mod server;
 
+use std::future::IntoFuture;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use airlock_core::clock::TestClock;
 use airlock_core::conformance::{Subject, WATCHDOG};
 use airlock_core::store::RedisStore;
-use airlock_core::{Airlock, Reason, Seal, Switch};
+use airlock_core::{Airlock, Error, Reason, Seal, Switch};
 use server::Server;
 
 /// One server for all rules: each has a prefix of its own.
@@ -80,6 +81,24 @@ async fn no_change_for_all_undoes_another() {
         fleet.advance(Duration::from_secs(1)).await;
         drop(worker.try_enter("room").await.expect("it is open and well"));
     }
+}
+
+/// RX-20, G23: who gives up its place in line while the server does not answer is told so, and not that there was no room.
+#[tokio::test]
+async fn rx_20_a_server_that_does_not_answer_is_no_lack_of_room() {
+    let server = Server::start();
+    let store = RedisStore::builder().call_timeout(Duration::from_millis(100)).connect(&server.url()).await;
+    let store = store.expect("a server");
+    let airlock = Airlock::builder("away").seal(Seal::lock()).store(store).build().expect("it is valid");
+    let _inside = airlock.try_enter("room").await.expect("it is free");
+    let waits = tokio::spawn(airlock.acquire("room").timeout(Duration::from_secs(4)).into_future());
+    while airlock.inspect("room").await.expect("a server").waiting == 0 {
+        tokio::task::yield_now().await;
+    }
+    server.signal("STOP");
+    let ended = waits.await.expect("no panic");
+    assert!(matches!(ended, Err(Error::Unavailable(_))), "{ended:?}");
+    server.signal("CONT");
 }
 
 async fn refused(airlock: &Airlock) -> Reason {

@@ -10,10 +10,11 @@ use http::Extensions;
 
 use crate::layer::OnStoreError;
 
-/// Asks, and stays in line for as long as `wait`.
+/// Asks, and stays in line for as long as `wait`. That a store is away is said at once: a crowd of open requests would do
+/// it no good, and their clients may know another place to ask.
 pub(crate) fn ask(airlock: &Airlock, entrant: Entrant<'_>, wait: Option<Duration>) -> Started {
     match wait {
-        Some(wait) => airlock.acquire(entrant).timeout(wait).start(),
+        Some(wait) => airlock.acquire(entrant).timeout(wait).retry(false).start(),
         None => airlock.try_enter(entrant).start(),
     }
 }

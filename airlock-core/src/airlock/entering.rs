@@ -28,7 +28,7 @@ impl<'a> TryEnter<'a> {
 
     /// Asks now, and says whether the answer is there already: for front ends that want to do without a future.
     pub fn start(self) -> Started {
-        start(self.airlock, &self.entrant, Stay::No, None, None)
+        start(self.airlock, &self.entrant, Stay::No, (None, false), None)
     }
 }
 
@@ -39,7 +39,7 @@ impl IntoFuture for TryEnter<'_> {
     #[inline(always)]
     fn into_future(self) -> Trying {
         // Not by `start`: inside one function, nothing large is made just to be looked at.
-        Trying(match start(self.airlock, &self.entrant, Stay::No, None, None) {
+        Trying(match start(self.airlock, &self.entrant, Stay::No, (None, false), None) {
             Started::Decided(result) => TryState::Decided(result),
             Started::Pending(entering) => TryState::Pending(Box::new(entering)),
         })
@@ -53,23 +53,35 @@ pub struct Acquire<'a> {
     airlock: Airlock,
     entrant: Entrant<'a>,
     timeout: Option<Duration>,
+    retry: bool,
 }
 
 impl<'a> Acquire<'a> {
     pub(super) fn new(airlock: Airlock, entrant: Entrant<'a>) -> Self {
-        Acquire { airlock, entrant, timeout: None }
+        Acquire { airlock, entrant, timeout: None, retry: true }
     }
 
     /// How long to wait at most, on the clock of the tokio runtime; then it is
-    /// [timed out](crate::Reason::TimedOut). Needs a runtime with time enabled.
+    /// [timed out](crate::Reason::TimedOut), or [unavailable](Error::Unavailable) where the store fails at that moment.
+    /// Needs a runtime with time enabled.
+    ///
+    /// A store that fails is asked again until then, after 20 ms, and then after longer pauses of up to a second, a part
+    /// of them by chance. Without a timeout it is asked once: a failed store is no reason to wait for ever.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
+    /// Whether a store that fails is asked again, for as long as the [timeout](Acquire::timeout) lasts. It is by default;
+    /// front ends that had better say at once that nobody knows do without.
+    pub fn retry(mut self, retry: bool) -> Self {
+        self.retry = retry;
+        self
+    }
+
     /// Asks now, and says whether the answer is there already: for front ends that want to do without a future.
     pub fn start(self) -> Started {
-        start(self.airlock, &self.entrant, Stay::Here, self.timeout, None)
+        start(self.airlock, &self.entrant, Stay::Here, (self.timeout, self.retry), None)
     }
 }
 
@@ -131,7 +143,7 @@ fn start(
     airlock: Airlock,
     entrant: &Entrant<'_>,
     stay: Stay,
-    timeout: Option<Duration>,
+    (timeout, retry): (Option<Duration>, bool),
     waker: Option<&Waker>,
 ) -> Started {
     let inner = airlock.inner();
@@ -147,7 +159,7 @@ fn start(
     let command = Command { resource: &entrant.resource, verb, turn: told.then_some(&turn), waker };
     let Some(answer) = inner.gates.try_apply(&command) else {
         let token = token.unwrap_or_else(|| Token::new(entrant.resource.as_ref().into(), Secret::random()));
-        let asking = Asking::new(airlock, entrant.clone().into_owned(), token, stay, timeout);
+        let asking = Asking::new(airlock, entrant.clone().into_owned(), token, stay, (timeout, retry));
         return Started::Pending(Entering(State::Asking(Box::new(asking))));
     };
     match answer.outcome {
@@ -197,8 +209,8 @@ impl Future for Entering<'_> {
         if matches!(self.0, State::Unasked(_))
             && let State::Unasked(acquire) = std::mem::replace(&mut self.0, State::Done)
         {
-            let Acquire { airlock, entrant, timeout } = acquire;
-            match start(airlock, &entrant, Stay::Here, timeout, Some(cx.waker())) {
+            let Acquire { airlock, entrant, timeout, retry } = acquire;
+            match start(airlock, &entrant, Stay::Here, (timeout, retry), Some(cx.waker())) {
                 Started::Decided(result) => return Poll::Ready(result),
                 Started::Pending(Entering(next)) => self.0 = next,
             }

@@ -17,13 +17,10 @@ pub use standing::{Entered, Offer, Place, Standing, Ticket};
 
 use crate::admission::Admission;
 use crate::entrant::Entrant;
-use crate::error::{Error, InvalidEntrant, LeaseLost, Reason, Refusal, StoreError};
-use crate::gate::{
-    Answer, Denial, Ending, Enter, Inspection, Key, Micros, NEVER, Outcome, Page, Spec, Stay, Verb, Whom,
-};
+use crate::error::{Error, InvalidEntrant, Reason, Refusal, StoreError};
+use crate::gate::{Answer, Denial, Enter, Inspection, Key, Micros, Outcome, Page, Spec, Stay, Verb, Whom};
 use crate::observer::Observers;
 use crate::permit::Permit;
-use crate::seal::micros;
 use crate::store::{Command, Gates, Lease, Survey};
 use crate::switch::Switch;
 use crate::token::{Secret, Token};

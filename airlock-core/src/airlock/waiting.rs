@@ -10,6 +10,7 @@ use tracing::{Level, Span, field};
 
 use super::Airlock;
 use super::entering::{lease, lease_of};
+use crate::backoff::Backoff;
 use crate::entrant::Entrant;
 use crate::error::{Error, Reason, Refusal, StoreError};
 use crate::gate::{Answer, Ending, Grant, Key, OnReentry, Outcome, Stay};
@@ -80,7 +81,8 @@ impl Waiting {
             Poll::Pending => {
                 ready!(self.timer.poll(cx));
                 // Who is told at this very moment is too late: what it was granted goes back with the stake.
-                Poll::Ready(Err(Refusal::new(Reason::TimedOut).into()))
+                let trouble = self.stake.of.as_ref().and_then(|(airlock, _)| airlock.inner().gates.trouble());
+                Poll::Ready(Err(trouble.map_or_else(|| Refusal::new(Reason::TimedOut).into(), Error::from)))
             }
         }
     }
@@ -112,12 +114,23 @@ impl Drop for Waiting {
 
 /// The store has not answered; what it does with the token is unknown.
 pub(super) struct Asking {
-    answer: BoxFuture<'static, Result<Answer, StoreError>>,
+    step: AskingStep,
     stake: Stake,
     turn: Arc<LazyTurn>,
     entrant: Entrant<'static>,
+    stay: Stay,
     timeout: Option<Duration>,
     timer: Timer,
+    /// Where a store that fails is asked again.
+    backoff: Option<Backoff>,
+    /// Whether any command so far may have been carried out.
+    unknown: bool,
+}
+
+enum AskingStep {
+    Asks(BoxFuture<'static, Result<Answer, StoreError>>),
+    /// It failed, and is left alone for a while.
+    Pauses(Pin<Box<Sleep>>, StoreError),
 }
 
 /// What asking came to.
@@ -132,32 +145,63 @@ impl Asking {
         entrant: Entrant<'static>,
         token: Token,
         stay: Stay,
-        timeout: Option<Duration>,
+        (timeout, retries): (Option<Duration>, bool),
     ) -> Self {
         let turn = Arc::new(LazyTurn::default());
         let stake = Stake { of: Some((airlock.clone(), Lease::Token(token.clone()))), doubt: true };
-        let answer = Box::pin(ask(airlock, entrant.clone(), token, stay, turn.clone()));
-        Asking { answer, stake, turn, entrant, timeout, timer: Timer::new(timeout) }
+        let step = AskingStep::Asks(Box::pin(ask(airlock, entrant.clone(), token, stay, turn.clone())));
+        // Without an end to the wait, a failed store would be a silent endless wait (G23).
+        let backoff = (retries && timeout.is_some()).then(Backoff::new);
+        Asking { step, stake, turn, entrant, stay, timeout, timer: Timer::new(timeout), backoff, unknown: false }
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Asked> {
-        let answer = match self.answer.as_mut().poll(cx) {
-            Poll::Ready(answer) => answer,
-            // The store's own deadline bounds this; the caller's may be shorter.
-            Poll::Pending => {
-                ready!(self.timer.poll(cx));
-                Err(StoreError::unknown("it did not answer while the caller waited"))
-            }
-        };
-        Poll::Ready(match answer {
-            Ok(answer) => self.settle(answer.outcome),
-            Err(error) => {
-                if !error.is_unknown() {
-                    self.stake.take();
+        loop {
+            let next = match &mut self.step {
+                AskingStep::Asks(answer) => match answer.as_mut().poll(cx) {
+                    Poll::Ready(Ok(answer)) => return Poll::Ready(self.settle(answer.outcome)),
+                    Poll::Ready(Err(error)) => {
+                        self.unknown |= error.is_unknown();
+                        let Some(backoff) = &mut self.backoff else { return Poll::Ready(self.fail(error)) };
+                        AskingStep::Pauses(Box::pin(tokio::time::sleep(backoff.pause())), error)
+                    }
+                    // The store's own deadline bounds this; the caller's may be shorter.
+                    Poll::Pending => {
+                        ready!(self.timer.poll(cx));
+                        self.unknown = true;
+                        let error = StoreError::unknown("it did not answer while the caller waited");
+                        return Poll::Ready(self.fail(error));
+                    }
+                },
+                AskingStep::Pauses(pause, error) => {
+                    if self.timer.poll(cx).is_ready() {
+                        // What is left in its stead is never looked at.
+                        let error = std::mem::replace(error, StoreError::not_executed(""));
+                        return Poll::Ready(self.fail(error));
+                    }
+                    ready!(pause.as_mut().poll(cx));
+                    match self.ask_again() {
+                        Some(answer) => AskingStep::Asks(answer),
+                        None => return Poll::Ready(Asked::Decided(Err(Refusal::new(Reason::Spent).into()))),
+                    }
                 }
-                Asked::Decided(Err(error.into()))
-            }
-        })
+            };
+            self.step = next;
+        }
+    }
+
+    /// With the same token and the same turn: what was carried out although it seemed to fail is not done twice (G3).
+    fn ask_again(&self) -> Option<BoxFuture<'static, Result<Answer, StoreError>>> {
+        let Some((airlock, Lease::Token(token))) = &self.stake.of else { return None };
+        let (airlock, token, turn) = (airlock.clone(), token.clone(), self.turn.clone());
+        Some(Box::pin(ask(airlock, self.entrant.clone(), token, self.stay, turn)))
+    }
+
+    fn fail(&mut self, error: StoreError) -> Asked {
+        if !self.unknown {
+            self.stake.take();
+        }
+        Asked::Decided(Err(error.into()))
     }
 
     fn settle(&mut self, outcome: Outcome) -> Asked {
@@ -186,6 +230,15 @@ impl Asking {
                 Err(error) => Asked::Decided(Err(error)),
             },
             other => Asked::Decided(Err(airlock.refusal(other))),
+        }
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        // What has certainly not been carried out needs no undoing.
+        if matches!(self.step, AskingStep::Pauses(..)) && !self.unknown {
+            self.stake.take();
         }
     }
 }

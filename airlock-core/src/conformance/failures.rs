@@ -74,6 +74,79 @@ pub async fn rx_20_a_wait_ends_as_what_it_was(subject: &impl Subject) {
     permit.release().await.expect("a lease");
 }
 
+/// RX-20, G23: who is in line when the store goes away, and gives up before it is back, is told so: nobody knows whether
+/// there would have been room.
+pub async fn rx_20_a_wait_in_line_ends_as_what_it_was(subject: &impl Subject) {
+    let (airlock, fault) = faulty(subject, secs(30)).await;
+    let permit = airlock.try_enter(ROOM).await.expect("room");
+    // Not so long that a fast store has to wait for it, nor so short that a slow one never gets there.
+    for patience in [5, 50, 500, 5000] {
+        let mut waits = Box::pin(airlock.acquire(ROOM).timeout(patience * BRIEF).into_future());
+        let in_line = async {
+            while airlock.inspect(ROOM).await.expect("a store that works").waiting == 0 {
+                tokio::task::yield_now().await;
+            }
+            fault.set(Failure::Hangs);
+        };
+        let ended = tokio::select! {
+            biased;
+            ended = &mut waits => Some(ended),
+            () = in_line => None,
+        };
+        match ended {
+            Some(ended) => assert_eq!(refused(ended), Reason::TimedOut),
+            None => {
+                unavailable(soon("the end of the wait", waits).await);
+                break;
+            }
+        }
+    }
+    assert_eq!(fault.0.failure.swap(0, Ordering::SeqCst), Failure::Hangs as u8, "it never was in line");
+    permit.release().await.expect("a lease");
+    nobody_is_there(&airlock).await;
+}
+
+/// G3, G23: who waits with a timeout rides a failure out, and asking again is not asking twice: it is one entry, with one
+/// place in line, whether or not the commands that failed were carried out.
+pub async fn g23_a_wait_rides_a_failure_out(subject: &impl Subject) {
+    let (airlock, fault) = faulty(subject, secs(30)).await;
+    for failure in [Failure::Fails, Failure::LosesTheAnswer] {
+        fault.set_for(failure, 3);
+        let permit = airlock.acquire(person("ada")).timeout(secs(30)).await.expect("room, in the end");
+        assert_eq!(fault.0.left.load(Ordering::SeqCst), 0, "it was asked until it worked");
+        assert_eq!(airlock.inspect(ROOM).await.expect("a store that works").in_use, 1);
+
+        fault.set_for(failure, 3);
+        let waits = tokio::spawn(airlock.acquire(person("bob")).timeout(secs(30)).into_future());
+        let in_line = async {
+            while fault.0.left.load(Ordering::SeqCst) > 0
+                || airlock.inspect(ROOM).await.is_ok_and(|seen| seen.waiting == 0)
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon("a place in line", in_line).await;
+        assert_eq!(airlock.inspect(ROOM).await.expect("a store that works").waiting, 1);
+        permit.release().await.expect("a lease");
+        let permit = soon("its turn", waits).await.expect("no panic").expect("its turn");
+        permit.release().await.expect("a lease");
+        nobody_is_there(&airlock).await;
+    }
+}
+
+/// G23: who does not wait, or set no end to its wait, asks once.
+pub async fn g23_nobody_asks_again_without_an_end(subject: &impl Subject) {
+    let (airlock, fault) = faulty(subject, secs(30)).await;
+    fault.set(Failure::Fails);
+    let asked = || fault.0.commands.swap(0, Ordering::SeqCst);
+    unavailable(airlock.try_enter(ROOM).await);
+    assert_eq!(asked(), 1);
+    unavailable(airlock.acquire(ROOM).await);
+    assert_eq!(asked(), 1);
+    unavailable(airlock.acquire(ROOM).timeout(secs(30)).retry(false).await);
+    assert_eq!(asked(), 1);
+}
+
 /// G3, G15, G23: an entry whose answer was lost is undone: it holds nothing, waits nowhere, and costs no permit.
 pub async fn g23_a_lost_answer_costs_no_permit(subject: &impl Subject) {
     let (airlock, fault) = faulty(subject, secs(30)).await;
@@ -135,7 +208,7 @@ async fn nobody_is_there(airlock: &Airlock) {
 
 /// An airlock on the store under test, and what goes wrong in between.
 async fn faulty(subject: &impl Subject, store_timeout: Duration) -> (Airlock, Fault) {
-    let fault = Fault(Arc::new(Shared { failure: AtomicU8::new(0), commands: AtomicUsize::new(0) }));
+    let fault = Fault(Arc::<Shared>::default());
     let store = FaultyStore { store: subject.store().await, fault: fault.clone() };
     let airlock = builder("conformance").seal(lock()).store(store).store_timeout(store_timeout).build();
     (airlock.expect("a valid configuration"), fault)
@@ -157,19 +230,36 @@ enum Failure {
 #[derive(Clone)]
 struct Fault(Arc<Shared>);
 
+#[derive(Default)]
 struct Shared {
     failure: AtomicU8,
+    /// How often yet, where that is bounded.
+    left: AtomicUsize,
     commands: AtomicUsize,
 }
 
 impl Fault {
     fn set(&self, failure: Failure) {
+        self.set_for(failure, usize::MAX);
+    }
+
+    /// The next so many commands.
+    fn set_for(&self, failure: Failure, commands: usize) {
+        self.0.left.store(commands, Ordering::SeqCst);
         self.0.failure.store(failure as u8, Ordering::SeqCst);
+    }
+
+    fn now(&self) -> u8 {
+        let one_less = |left: usize| left.checked_sub(1);
+        match self.0.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
+            Ok(_) => self.0.failure.load(Ordering::SeqCst),
+            Err(_) => Failure::None as u8,
+        }
     }
 
     async fn pass<T>(&self, answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         self.0.commands.fetch_add(1, Ordering::SeqCst);
-        let failure = self.0.failure.load(Ordering::SeqCst);
+        let failure = self.now();
         if failure == Failure::Fails as u8 {
             return Err(StoreError::not_executed("it fails, as it was told to"));
         }
@@ -217,6 +307,11 @@ impl Gates for FaultyGates {
 
     fn watch(&self, lease: &Lease, watch: &Arc<Watch>) {
         self.gates.watch(lease, watch);
+    }
+
+    fn trouble(&self) -> Option<StoreError> {
+        let fails = self.fault.0.failure.load(Ordering::SeqCst) != Failure::None as u8;
+        fails.then(|| StoreError::not_executed("it fails, as it was told to"))
     }
 
     fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>> {

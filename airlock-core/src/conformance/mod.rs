@@ -178,6 +178,9 @@ macro_rules! conformance_suite {
                 rx_20_a_failure_is_not_contention
                 rx_20_a_hang_is_unavailable
                 rx_20_a_wait_ends_as_what_it_was
+                rx_20_a_wait_in_line_ends_as_what_it_was
+                g23_a_wait_rides_a_failure_out
+                g23_nobody_asks_again_without_an_end
                 g23_a_lost_answer_costs_no_permit
                 g23_a_release_without_an_answer_still_releases
                 g22_nonsense_never_reaches_the_store

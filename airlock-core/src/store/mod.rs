@@ -78,6 +78,12 @@ pub trait Gates: Send + Sync + 'static {
     /// Has `watch` told when the lease is lost, at once if it is.
     fn watch(&self, lease: &Lease, watch: &Arc<Watch>);
 
+    /// Why it cannot be asked at the moment, where that is known without asking: who waits in line and gives up at such a
+    /// time is told this, and not that there was no room.
+    fn trouble(&self) -> Option<StoreError> {
+        None
+    }
+
     /// Resources in use, busiest first.
     fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>>;
 

@@ -132,10 +132,7 @@ impl Link {
         let (mut connection, generation) = match up.map(|state| state.map(|state| state.clone())) {
             Ok(Ok(State::Up { connection, generation })) => (connection, generation),
             Ok(Ok(State::Down(Some(why)))) => {
-                return Err(Failure::Refused(StoreError::not_executed(format!(
-                    "there is no connection to Redis: {}",
-                    why.what
-                ))));
+                return Err(Failure::Refused(not_connected(&why)));
             }
             _ => return Err(Failure::Refused(StoreError::not_executed("there is no connection to Redis yet"))),
         };
@@ -153,6 +150,18 @@ impl Link {
                 let what = format!("Redis did not answer within {patience:?}");
                 Err(Failure::Refused(StoreError::unknown(what)))
             }
+        }
+    }
+
+    /// What is wrong at the moment, as far as the last calls have shown.
+    pub(super) fn trouble(&self) -> Option<StoreError> {
+        match &*self.state.borrow() {
+            State::Down(Some(why)) => Some(not_connected(why)),
+            State::Down(None) => Some(StoreError::not_executed("there is no connection to Redis")),
+            State::Up { .. } if self.deaf.load(Ordering::Relaxed) > 0 => {
+                Some(StoreError::unknown("Redis did not answer the last call"))
+            }
+            State::Up { .. } => None,
         }
     }
 
@@ -250,6 +259,10 @@ impl Link {
         }
         Ok(connection)
     }
+}
+
+fn not_connected(why: &Why) -> StoreError {
+    StoreError::not_executed(format!("there is no connection to Redis: {}", why.what))
 }
 
 fn settle(result: Result<Value, Failure>) -> Result<Value, StoreError> {

@@ -95,6 +95,10 @@ impl Gates for SharedGates {
         }
     }
 
+    fn trouble(&self) -> Option<StoreError> {
+        self.store.link.trouble()
+    }
+
     fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>> {
         Box::pin(in_use::survey(self, offset, count))
     }
