@@ -151,6 +151,10 @@ impl Backend for RedisBackend {
         Box::pin(self.used(&airlock.name, resources, times))
     }
 
+    fn trouble(&self) -> Option<StoreError> {
+        self.link.trouble()
+    }
+
     /// The server tells each node what concerns it.
     fn polled(&self) -> Option<Polled> {
         None

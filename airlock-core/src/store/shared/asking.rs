@@ -96,7 +96,7 @@ impl Gates for SharedGates {
     }
 
     fn trouble(&self) -> Option<StoreError> {
-        self.store.link.trouble()
+        self.store.backend.trouble().or_else(|| self.last_failure())
     }
 
     fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>> {

@@ -32,6 +32,8 @@ pub(super) struct SharedGates {
     under_way: AtomicUsize,
     /// Somebody let go, or something in the background is done.
     pub(super) settled: Notify,
+    /// Why the last call came to nothing, if it did.
+    failed: Mutex<Option<Arc<StoreError>>>,
     upkeep: OnceLock<()>,
     pub(super) woken: Arc<Notify>,
 }
@@ -67,6 +69,7 @@ impl SharedGates {
             closing: AtomicBool::new(false),
             under_way: AtomicUsize::new(0),
             settled: Notify::new(),
+            failed: Mutex::default(),
             upkeep: OnceLock::new(),
             woken: Arc::new(Notify::new()),
         })
@@ -127,6 +130,7 @@ impl SharedGates {
                 batch.into_iter().map(|entry| (entry.asked, entry.reply)).unzip();
             match self.decide(&resource, &asked).await {
                 Ok(known) => {
+                    *self.failed.lock() = None;
                     for (reply, known) in replies.into_iter().zip(known) {
                         // Whoever asked may have given up since; its token says so in a command of its own.
                         let _ = reply.send(Ok(known));
@@ -134,13 +138,17 @@ impl SharedGates {
                 }
                 Err(error) => {
                     let error = Arc::new(error);
+                    *self.failed.lock() = Some(error.clone());
                     for reply in replies {
-                        let copy = if error.is_unknown() { StoreError::unknown } else { StoreError::not_executed };
-                        let _ = reply.send(Err(copy(error.to_string()).caused_by(Shared(error.clone()))));
+                        let _ = reply.send(Err(copy(&error)));
                     }
                 }
             }
         }
+    }
+
+    pub(super) fn last_failure(&self) -> Option<StoreError> {
+        self.failed.lock().as_ref().map(copy)
     }
 
     /// One call.
@@ -407,6 +415,11 @@ impl SharedGates {
 /// With entropy of its own.
 pub(super) fn asked(verb: &Verb<'_>) -> Result<Asked, StoreError> {
     Asked::new(verb, rand::random())
+}
+
+fn copy(error: &Arc<StoreError>) -> StoreError {
+    let new = if error.is_unknown() { StoreError::unknown } else { StoreError::not_executed };
+    new(error.to_string()).caused_by(Shared(error.clone()))
 }
 
 /// An error that several hear of.

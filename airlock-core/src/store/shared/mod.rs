@@ -92,6 +92,11 @@ pub trait Backend: Send + Sync + 'static {
         Box::pin(async { Ok(()) })
     }
 
+    /// Why it cannot be asked at the moment, where that is known without asking. That its last call failed is known anyway.
+    fn trouble(&self) -> Option<StoreError> {
+        None
+    }
+
     /// How to find out what other processes did to a gate at which somebody waits here; none when
     /// [they say so](Driver::heard).
     fn polled(&self) -> Option<Polled> {
