@@ -201,7 +201,7 @@ pub struct Effect<Id> {
     pub since: Micros,
     /// Its handle until then, where the ledger has one.
     pub local: Option<Local>,
-    /// Its token, or what the store keeps in its place, where nodes share the gate.
+    /// Its token, or what the store keeps in its place, until then: where nodes share the gate.
     pub token: Option<Secret>,
     /// Whether it waited beside the gate, so that a future has to hear of it.
     pub awaited: bool,

@@ -30,8 +30,8 @@ pub trait Ledger {
     fn find_fence(&self, fence: u64) -> Option<Self::Id>;
     /// A ticket's record.
     fn read(&self, id: Self::Id) -> Ticket;
-    /// A ticket's token, or what the store keeps in its place; none where a guard beside the gate needs none.
-    fn token(&self, id: Self::Id) -> Option<Secret>;
+    /// A ticket's token, if it has one.
+    fn secret(&self, id: Self::Id) -> Option<Secret>;
     /// A ticket's identity.
     fn identity(&self, id: Self::Id) -> Option<Arc<str>>;
     /// A handle with which a guard of this process finds the ticket again at no cost, if there is such a thing.

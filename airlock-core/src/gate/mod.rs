@@ -222,7 +222,7 @@ impl<L: Ledger> Step<'_, L> {
         let awaited = ticket.attend == Attend::Here && ticket.state == State::Waiting;
         let local = self.ledger.local(id);
         // Elsewhere it is known by its handle.
-        let token = if self.spec.shared.is_some() { self.ledger.token(id) } else { None };
-        self.effects.push(Effect { id, change, fence, arrival, since, local, token, awaited, identity });
+        let token = if self.spec.shared.is_some() { self.ledger.secret(id) } else { None };
+        self.effects.push(Effect { id, change, fence, arrival, since, token, local, awaited, identity });
     }
 }

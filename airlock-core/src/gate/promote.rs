@@ -115,7 +115,7 @@ impl<L: Ledger> Step<'_, L> {
             return;
         }
         self.ledger.meta_mut().held -= u64::from(held.weight);
-        if !self.spec.leased && self.ledger.token(id).is_some() {
+        if !self.spec.leased && self.ledger.secret(id).is_some() {
             self.remember(id, held, Ending::Admitted);
         } else {
             self.ledger.remove(id);

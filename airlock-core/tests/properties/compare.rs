@@ -59,7 +59,8 @@ pub fn answers(table: &Answer, rows: &Answer, fair: bool) -> Result<(), String> 
 }
 
 pub fn effects(table: &Effects<u32>, rows: &Effects<u64>) -> Result<(), String> {
-    let alike = table.iter().map(plain).eq(rows.iter().map(plain));
+    let alike = table.iter().map(plain).eq(rows.iter().map(plain))
+        && table.iter().map(|effect| effect.token).eq(rows.iter().map(|effect| effect.token));
     ensure!(alike, "a table tells {table:?}, rows {rows:?}");
     Ok(())
 }

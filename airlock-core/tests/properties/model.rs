@@ -10,7 +10,7 @@ use airlock_core::Local;
 use airlock_core::gate::{Attend, Change, Effect, Ending, GroupId, Meta, Micros, NEVER, OnMissed, OnReentry, Pick};
 use airlock_core::gate::{RETRY_HORIZON, Spec, State, Stay, Ticket};
 
-use crate::ask::{Ask, IDENTITIES, NO_GROUP, Name, Newcomer, TokenNumber};
+use crate::ask::{Ask, IDENTITIES, NO_GROUP, Name, Newcomer, TokenNumber, secret};
 use crate::cells::Cells;
 use crate::ensure;
 use crate::shares::Shares;
@@ -369,8 +369,9 @@ impl<'a> Replay<'a> {
     /// Effects tell observers the truth about the ticket.
     fn told(&self, effect: &Effect<u32>, known: &Known) -> Result<(), String> {
         let ticket = &known.ticket;
-        let told = (effect.fence, effect.arrival, effect.since, effect.identity.as_deref());
-        let is = (ticket.fence, ticket.arrival, ticket.since, known.who.map(|who| IDENTITIES[who]));
+        let told = (effect.fence, effect.arrival, effect.since, effect.identity.as_deref(), effect.token);
+        let (who, token) = (known.who.map(|who| IDENTITIES[who]), known.token.map(secret));
+        let is = (ticket.fence, ticket.arrival, ticket.since, who, token);
         ensure!(told == is, "told {told:?} of {is:?}");
         Ok(())
     }

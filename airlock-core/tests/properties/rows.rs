@@ -157,7 +157,7 @@ impl Ledger for Rows {
         self.agreed = Some(agreed);
     }
 
-    fn token(&self, id: u64) -> Option<Secret> {
+    fn secret(&self, id: u64) -> Option<Secret> {
         self.tickets[&id].secret.map(Secret::from_bytes)
     }
 

@@ -106,11 +106,6 @@ impl Table {
         (entry.serial == local.serial && local.serial != 0).then_some(local.slot)
     }
 
-    /// The token of the ticket that a key names, if it has one.
-    pub fn secret(&self, key: Key<'_>) -> Option<Secret> {
-        self.entries[self.find(&key)? as usize].secret
-    }
-
     /// The tickets of waiters and holders, in no order, for checks.
     pub fn tickets(&self) -> impl Iterator<Item = (u32, &Ticket)> {
         (0u32..).zip(&self.entries).filter(|(_, entry)| entry.serial != 0).map(|(slot, entry)| (slot, &entry.ticket))
@@ -231,7 +226,7 @@ impl Ledger for Table {
         self.indexes().agreed = Some(agreed);
     }
 
-    fn token(&self, id: u32) -> Option<Secret> {
+    fn secret(&self, id: u32) -> Option<Secret> {
         self.entries[id as usize].secret
     }
 

@@ -496,7 +496,10 @@ impl Gates for MemoryGates {
             return None;
         }
         // A lease that had a token before keeps it.
-        self.with_gate(at, |gate| Some(Token::new(gate.resource.as_str().into(), gate.table.secret(key)?)))?
+        self.with_gate(at, |gate| {
+            let secret = gate.table.find(&key).and_then(|slot| gate.table.secret(slot))?;
+            Some(Token::new(gate.resource.as_str().into(), secret))
+        })?
     }
 
     fn watch(&self, lease: &Lease, watch: &Arc<Watch>) {

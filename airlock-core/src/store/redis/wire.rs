@@ -286,7 +286,7 @@ fn told(reader: &mut Reader<'_>) -> Result<Told, StoreError> {
     let (fence, arrival, since) = (reader.number()?, reader.number()?, reader.number()?);
     let awaited = reader.flag()?;
     let change = change(name, reader)?;
-    Ok(Told { effect: Effect { id, change, fence, arrival, since, local: None, token: None, awaited, identity }, node })
+    Ok(Told { effect: Effect { id, change, fence, arrival, since, token: None, local: None, awaited, identity }, node })
 }
 
 fn change(name: &str, reader: &mut Reader<'_>) -> Result<Change, StoreError> {
