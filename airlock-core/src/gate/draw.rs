@@ -42,7 +42,7 @@ impl<L: Ledger> Step<'_, L> {
         if arrival == 0 {
             return None;
         }
-        let id = self.ledger.nth(self.ledger.rank(at(arrival)))?;
+        let id = self.ledger.first_from(at(arrival))?;
         (self.ledger.read(id).arrival == arrival).then_some(id)
     }
 

@@ -50,13 +50,13 @@ impl<L: Ledger> Step<'_, L> {
     /// Whoever has waited longest, whether or not its group may go.
     pub(super) fn oldest_head(&self) -> Option<L::Id> {
         let mut oldest: Option<(u64, L::Id)> = None;
-        let mut index = 0;
-        while let Some(id) = self.ledger.nth(index) {
+        let mut next = LineOrder { lane: 0, order: 0, arrival: 0 };
+        while let Some(id) = self.ledger.first_from(next) {
             let Ticket { lane, arrival, .. } = self.ledger.read(id);
             if oldest.is_none_or(|(earliest, _)| arrival < earliest) {
                 oldest = Some((arrival, id));
             }
-            index = self.ledger.rank(LineOrder { lane: lane + 1, order: 0, arrival: 0 });
+            next.lane = lane + 1;
         }
         oldest.map(|(_, id)| id)
     }
@@ -162,7 +162,7 @@ impl<L: Ledger> Step<'_, L> {
 
     fn head_of(&self, id: GroupId) -> Option<L::Id> {
         let lane = id.0 + 1;
-        let first = self.ledger.nth(self.ledger.rank(LineOrder { lane, order: 0, arrival: 0 }))?;
+        let first = self.ledger.first_from(LineOrder { lane, order: 0, arrival: 0 })?;
         (self.ledger.read(first).lane == lane).then_some(first)
     }
 

@@ -61,6 +61,10 @@ pub trait Ledger {
     fn order_at(&self, index: u64) -> Option<LineOrder>;
     /// How many waiters are before that order.
     fn rank(&self, order: LineOrder) -> u64;
+    /// The first waiter at that order or after it. A ledger that need not count to find it says so here.
+    fn first_from(&self, order: LineOrder) -> Option<Self::Id> {
+        self.nth(self.rank(order))
+    }
 
     /// The lowest fence of what is inside or offered.
     fn floor(&self) -> Option<u64>;
