@@ -1,8 +1,9 @@
 //! A Redis server of a test's own, and a connection that knows no more than the protocol.
 
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Error, ErrorKind, Read as _, Result, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -11,20 +12,23 @@ use std::time::{Duration, Instant};
 /// Long enough to be over only when something is broken.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A running server, on this machine only, that keeps nothing. Dropping it kills it.
+/// A running server, on this machine only. Dropping it kills it and removes what it kept.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
     port: u16,
     folder: PathBuf,
+    options: Vec<String>,
 }
 
 impl Server {
-    /// Starts one, and waits until it answers.
+    /// Starts one that keeps nothing, and waits until it answers.
+    ///
+    /// It is `redis-server`, or what `AIRLOCK_REDIS_SERVER` names.
     ///
     /// # Panics
     ///
-    /// When there is no `redis-server`, or it does not answer.
+    /// When there is no such program, or it does not answer.
     pub fn start() -> Self {
         Server::start_with(&[])
     }
@@ -35,13 +39,18 @@ impl Server {
     ///
     /// As [`start`](Server::start).
     pub fn start_with(options: &[&str]) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("airlock-redis-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a temporary folder");
+        let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
         // Somebody else may take the port between asking for a free one and using it.
-        for _ in 0..8 {
-            if let Some(server) = Server::start_on(free_port(), options) {
-                return server;
+        for port in std::iter::repeat_with(free_port).take(8) {
+            if let Some(child) = run(port, &folder, &options) {
+                return Server { child, port, folder, options };
             }
         }
-        panic!("redis-server does not start");
+        panic!("{:?} does not start", program());
     }
 
     /// Kills it, and starts it again where it was, without what it knew.
@@ -50,10 +59,32 @@ impl Server {
     ///
     /// As [`start`](Server::start).
     pub fn restart(&mut self) {
+        self.kill();
+        std::fs::remove_dir_all(&self.folder).and_then(|()| std::fs::create_dir(&self.folder)).expect("its own folder");
+        self.start_again(&[]);
+    }
+
+    /// Kills it, and starts it again with whatever it has written down and further options. It may still be loading.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Server::start).
+    pub fn restart_with_data(&mut self, options: &[&str]) {
+        self.kill();
+        self.start_again(options);
+    }
+
+    fn kill(&mut self) {
+        // Fails when it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let again = (0..8).find_map(|_| Server::start_on(self.port, &[]));
-        *self = again.expect("redis-server starts again");
+    }
+
+    fn start_again(&mut self, options: &[&str]) {
+        let options: Vec<String> =
+            self.options.iter().cloned().chain(options.iter().map(|option| (*option).to_owned())).collect();
+        let again = (0..8).find_map(|_| run(self.port, &self.folder, &options));
+        self.child = again.expect("it starts again");
     }
 
     /// Sends it a signal, such as `STOP`.
@@ -64,38 +95,6 @@ impl Server {
     pub fn signal(&self, signal: &str) {
         let sent = Command::new("kill").arg(format!("-{signal}")).arg(self.child.id().to_string()).status();
         assert!(sent.expect("kill is installed").success());
-    }
-
-    fn start_on(port: u16, options: &[&str]) -> Option<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("airlock-redis-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a temporary folder");
-        let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly", "no"]);
-        command.arg("--dir").arg(&folder).args(options);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().expect("redis-server is installed");
-        let mut server = Server { child, port, folder };
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
-            if server.child.try_wait().expect("its parent may ask").is_some() {
-                return None;
-            }
-            // Whoever answers on this port while the child runs may still be another's server.
-            if options.contains(&"--requirepass") && server.connect().is_ok() {
-                return Some(server);
-            }
-            if let Ok(mut connection) = server.connect()
-                && let Ok(Value::Text(info)) = connection.call(&[b"INFO", b"server"])
-                && String::from_utf8_lossy(&info).contains(&format!("process_id:{}\r\n", server.child.id()))
-                && connection.call(&[b"PING"]).is_ok_and(|pong| pong == Value::Text(b"PONG".to_vec()))
-            {
-                return Some(server);
-            }
-            thread::sleep(Duration::from_millis(5));
-        }
-        None
     }
 
     /// Where it listens.
@@ -119,20 +118,54 @@ impl Server {
     ///
     /// When it does not listen.
     pub fn connect(&self) -> Result<Connection> {
-        let stream = TcpStream::connect_timeout(&self.address(), PATIENCE)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Connection { stream: BufReader::with_capacity(1 << 16, stream), out: Vec::new() })
+        Connection::to(self.address())
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Fails when it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+fn program() -> OsString {
+    std::env::var_os("AIRLOCK_REDIS_SERVER").unwrap_or_else(|| "redis-server".into())
+}
+
+/// Starts a server, and waits until it answers. Nothing where it ends at once, as it does when the port is taken.
+fn run(port: u16, folder: &Path, options: &[String]) -> Option<Child> {
+    let mut command = Command::new(program());
+    command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--appendonly", "no"]);
+    command.arg("--dir").arg(folder).args(options);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{:?} is not installed: {error}", program()));
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline && child.try_wait().expect("its parent may ask").is_none() {
+        if answers(port, &child, options).unwrap_or(false) {
+            return Some(child);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    None
+}
+
+/// Whoever answers on this port while the child runs may still be another's server.
+fn answers(port: u16, child: &Child, options: &[String]) -> Result<bool> {
+    let mut connection = Connection::to((Ipv4Addr::LOCALHOST, port).into())?;
+    if options.iter().any(|option| option == "--requirepass") {
+        return Ok(true);
+    }
+    let Value::Text(info) = connection.call(&[b"INFO", b"server"])? else { return Ok(false) };
+    let is_it = String::from_utf8_lossy(&info).contains(&format!("process_id:{}\r\n", child.id()));
+    let is_ready = match connection.call(&[b"PING"])? {
+        Value::Text(pong) => pong == b"PONG",
+        Value::Error(why) => why.starts_with("LOADING"),
+        _ => false,
+    };
+    Ok(is_it && is_ready)
 }
 
 fn free_port() -> u16 {
@@ -163,6 +196,13 @@ pub enum Value {
 }
 
 impl Connection {
+    fn to(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Connection { stream: BufReader::with_capacity(1 << 16, stream), out: Vec::new() })
+    }
+
     /// One command and its answer.
     ///
     /// # Errors
