@@ -3,45 +3,18 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use airlock_core::gate::{
-    Conditions, Enter, Key, LineSpec, NEVER, OnMissed, OnReentry, Outcome, Pick, RateSpec, Record, SharedSpec, Spec,
-    Stay, SwitchState, Verb,
-};
+use airlock_core::gate::{Conditions, Key, Outcome, Pick, RateSpec, Record, Spec, Stay, SwitchState, Verb};
 use airlock_core::store::redis::keys::Keys;
-use airlock_core::store::redis::{script, wire};
+use airlock_core::store::redis::wire;
 
 use crate::ask::secret;
 use crate::coverage::Coverage;
 use crate::random::{self, Random};
 use crate::remote::{Link, PREFIX, RESOURCE, Remote};
 use crate::script::Kind;
-use crate::server::{Connection, Server, Value};
+use crate::server::Value;
+use crate::short::{self, KEEP, Short, TTL, newcomer};
 use crate::world::World;
-
-/// Nothing out of the ordinary.
-fn spec(limit: u32) -> Spec {
-    Spec {
-        name: "keys".into(),
-        limit,
-        rate: None,
-        leased: true,
-        ttl: 30_000_000,
-        max_hold: NEVER,
-        pick: Pick::Head,
-        line: LineSpec {
-            capacity: NEVER,
-            group_capacity: NEVER,
-            presence: 30_000_000,
-            claim_window: 20_000_000,
-            on_missed: OnMissed::Drop,
-        },
-        on_reentry: OnReentry::Refuse,
-        step_bound: 64,
-        revision: 0,
-        guarded: false,
-        shared: Some(SharedSpec { presence: 6_000_000, confirmation: 4_000_000 }),
-    }
-}
 
 /// What a line of MONITOR says that a script did: its words.
 fn by_script(line: &str) -> Option<Vec<String>> {
@@ -50,8 +23,9 @@ fn by_script(line: &str) -> Option<Vec<String>> {
     Some(words.collect())
 }
 
+/// RX-29: the scripts used undeclared keys, or several slots.
 #[test]
-fn only_declared_keys_are_touched() {
+fn rx_29_only_declared_keys_are_touched() {
     let seed = random::seed();
     let mut seeds = Random::new(seed);
     let link = Link::start();
@@ -90,74 +64,11 @@ fn only_declared_keys_are_touched() {
     assert!(commands > 1000, "only {commands} commands");
 }
 
-/// Gates with real time, and little of it.
-struct Short {
-    server: Server,
-    connection: Connection,
-    sha: Vec<u8>,
-}
-
-/// In microseconds: for how long a lease lasts in these tests, and a gate after its last change.
-const TTL: u64 = 50_000;
-const KEEP: u64 = 400_000;
-
-fn short() -> Spec {
-    let mut short = Spec { name: "short".into(), ttl: TTL, on_reentry: OnReentry::Share, ..spec(1) };
-    short.line.presence = TTL;
-    short.line.claim_window = TTL;
-    short
-}
-
-impl Short {
-    fn start() -> Self {
-        let server = Server::start();
-        let mut connection = server.connect().expect("it answers");
-        let loaded = connection.call(&[b"SCRIPT", b"LOAD", script::TEXT.as_bytes()]).expect("it answers");
-        let sha = loaded.text().expect("a script").to_vec();
-        Short { server, connection, sha }
-    }
-
-    fn ask(&mut self, resource: &str, spec: &Spec, verb: &Verb<'_>) -> Outcome {
-        let keys = Keys::new("short", &spec.name, resource);
-        let header = wire::header(spec, &Conditions::default(), "short", Record::Names, KEEP).expect("fine");
-        let command = wire::command(verb, 7, None).expect("fine");
-        let (records, indexes) = (keys.records.as_bytes(), keys.indexes.as_bytes());
-        let arguments = [b"EVALSHA", &*self.sha, b"2", records, indexes, &header, resource.as_bytes(), &command];
-        let answer = self.connection.call(&arguments).expect("it answers");
-        let answer = answer.text().unwrap_or_else(|| panic!("no answer: {answer:?}"));
-        let mut decided = wire::answers(answer).expect("it makes sense");
-        decided.pop().expect("one answer").answer.outcome
-    }
-
-    fn keys(&mut self) -> Vec<Vec<u8>> {
-        let keys = self.connection.call(&[b"KEYS", b"*"]).expect("it answers");
-        keys.list().expect("a list").iter().map(|key| key.text().expect("a name").to_vec()).collect()
-    }
-
-    fn lasts(&mut self, key: &[u8]) -> i64 {
-        let left = self.connection.call(&[b"PTTL", key]).expect("it answers");
-        left.number().expect("a number")
-    }
-}
-
-fn newcomer(token: u32, group: Option<&'static str>, stay: Stay) -> Verb<'static> {
-    Verb::Enter(Enter {
-        key: Some(Key::Token(secret(token))),
-        identity: Some("ada").filter(|_| token.is_multiple_of(2)),
-        group,
-        weight: 1,
-        score: 0.0,
-        per_second: 0.0,
-        share: 1.0,
-        cap: 0,
-        stay,
-    })
-}
-
+/// RX-30: the state of tenants long gone stayed in the store.
 #[test]
-fn nothing_outlives_the_last_deadline_for_long() {
+fn rx_30_nothing_outlives_the_last_deadline_for_long() {
     let mut short = Short::start();
-    let plain = self::short();
+    let plain = short::spec();
     let fair = Spec { pick: Pick::Fair, ..plain.clone() };
     let rate = RateSpec { interval: TTL, burst: 1 };
     let rated = Spec { rate: Some(rate), ..plain.clone() };
@@ -183,7 +94,7 @@ fn nothing_outlives_the_last_deadline_for_long() {
 #[test]
 fn a_lease_that_is_longer_than_usual_is_not_forgotten() {
     let mut short = Short::start();
-    let plain = self::short();
+    let plain = short::spec();
     short.ask("one", &plain, &newcomer(1, None, Stay::No));
     let longer = Verb::Renew { key: Key::Token(secret(1)), ttl: Some(3 * KEEP) };
     let Outcome::Renewed(until) = short.ask("one", &plain, &longer) else { panic!("it was just let in") };
@@ -200,7 +111,7 @@ fn a_lease_that_is_longer_than_usual_is_not_forgotten() {
 #[test]
 fn what_an_operator_set_stays_until_it_is_cleared() {
     let mut short = Short::start();
-    let plain = self::short();
+    let plain = short::spec();
     let closed = Verb::Switch { state: Some(SwitchState::Closed), reopen_in: None, because: None };
     short.ask("closed", &plain, &closed);
     short.ask("resized", &plain, &Verb::Resize { limit: Some(3) });
@@ -219,7 +130,7 @@ fn what_an_operator_set_stays_until_it_is_cleared() {
 #[test]
 fn another_layout_is_refused() {
     let mut short = Short::start();
-    let plain = self::short();
+    let plain = short::spec();
     short.ask("one", &plain, &newcomer(1, None, Stay::No));
     let keys = Keys::new("short", "short", "one");
     let other = [keys.records.as_bytes(), b"m", b"\x63as another release has it"];

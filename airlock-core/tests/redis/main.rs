@@ -29,6 +29,7 @@ mod model;
 mod nodes;
 #[path = "../properties/outcome.rs"]
 mod outcome;
+mod quick;
 #[path = "../properties/random.rs"]
 mod random;
 mod remote;
@@ -40,6 +41,7 @@ mod script;
 mod server;
 #[path = "../properties/shares.rs"]
 mod shares;
+mod short;
 mod stored;
 #[path = "../properties/twin.rs"]
 mod twin;
