@@ -22,6 +22,7 @@ mod coverage;
 #[path = "../properties/ensure.rs"]
 mod ensure;
 mod expected;
+mod full;
 mod keys;
 #[path = "../properties/model.rs"]
 mod model;
