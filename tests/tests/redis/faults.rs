@@ -10,7 +10,7 @@ use crate::client::{Client, wait_for};
 use crate::fleet::{Fleet, all_done, node};
 
 /// Asks until it is let in: what was unavailable is not for ever.
-async fn until_let_in(client: &Client) {
+pub(crate) async fn until_let_in(client: &Client) {
     let again = async {
         while client.post("/shared", &[]).await.status != StatusCode::OK {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -20,7 +20,7 @@ async fn until_let_in(client: &Client) {
 }
 
 /// Asks until it is refused because the server does not do what it is asked.
-async fn until_refused(client: &Client) {
+pub(crate) async fn until_refused(client: &Client) {
     let again = async {
         while client.post("/shared", &[]).await.said() != Some("unavailable") {
             tokio::time::sleep(Duration::from_millis(20)).await;

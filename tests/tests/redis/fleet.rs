@@ -44,9 +44,12 @@ impl Fleet {
 }
 
 pub(crate) fn node(redis: &Server, options: &[&str]) -> Flagship {
-    let url = redis.url();
-    let store = ["--store", &url];
-    Flagship::start(&[&store[..], options].concat())
+    node_at(&redis.url(), options)
+}
+
+/// A process that is told of the server by that URL.
+pub(crate) fn node_at(url: &str, options: &[&str]) -> Flagship {
+    Flagship::start(&[&["--store", url], options].concat())
 }
 
 /// What all of them were answered, and that all of them worked.
@@ -63,7 +66,11 @@ pub(crate) async fn all_done(crowd: Vec<JoinHandle<Reply>>) -> Vec<Reply> {
 /// How many worked at the same time, at most.
 pub(crate) fn most_at_once(replies: &[Reply]) -> usize {
     let spans = replies.iter().map(|reply| (reply.number("started_at_ms"), reply.number("ended_at_ms")));
-    let spans: Vec<_> = spans.collect();
+    most_at_once_of(&spans.collect::<Vec<_>>())
+}
+
+/// The same, of those who worked from then to then.
+pub(crate) fn most_at_once_of(spans: &[(u64, u64)]) -> usize {
     // Ends are rounded down like starts: who ends in the millisecond in which another starts is gone.
     let at = |now: u64| spans.iter().filter(|(start, end)| *start <= now && now < *end).count();
     spans.iter().map(|(start, _)| at(*start)).max().unwrap_or(0)

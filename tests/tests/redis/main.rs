@@ -4,4 +4,5 @@
 mod client;
 mod faults;
 mod fleet;
+mod memory;
 mod sharing;
