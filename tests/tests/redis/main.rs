@@ -5,4 +5,5 @@ mod client;
 mod faults;
 mod fleet;
 mod memory;
+mod restarts;
 mod sharing;
