@@ -4,6 +4,7 @@
 mod client;
 mod faults;
 mod fleet;
+mod loading;
 mod memory;
 mod restarts;
 mod sharing;
