@@ -1,6 +1,6 @@
 //! The flagship server as a process of its own, for tests that know no more of it than its clients do.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -31,9 +31,15 @@ struct Log {
 impl Flagship {
     /// Starts it on a free port, with every admission, wait and refusal in its log.
     pub fn start(options: &[&str]) -> Self {
+        Flagship::start_in(options, &[])
+    }
+
+    /// The same, with more in its environment.
+    pub fn start_in(options: &[&str], environment: &[(&str, &OsStr)]) -> Self {
         let mut command = Command::new(program());
         command.args(["--listen", "127.0.0.1:0"]).args(options);
         command.env("RUST_LOG", "airlock=debug").env("NO_COLOR", "1");
+        command.envs(environment.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the flagship starts");
         let log = Arc::new(Log::default());

@@ -2,6 +2,8 @@
 
 #[path = "../flagship/client.rs"]
 mod client;
+#[cfg(target_os = "linux")]
+mod clocks;
 mod faults;
 mod fleet;
 mod loading;
