@@ -179,6 +179,7 @@ struct Epoch {
     start: u64,
 }
 
+#[expect(clippy::disallowed_methods, reason = "the clock of stores that are in this process")]
 static EPOCH: LazyLock<Epoch> = LazyLock::new(|| {
     // First, because it takes some milliseconds to calibrate.
     let clock = quanta::Clock::new();
