@@ -1,13 +1,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Client, IntoConnectionInfo as _, ProtocolVersion, RedisResult};
+use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::backend::RedisBackend;
 use super::call::Script;
+use super::client;
 use super::link::{Link, Plan};
+use super::wire::NodeId;
 use super::{RedisStore, keys, listen, script};
 use crate::clock::TestClock;
 use crate::error::ConfigError;
@@ -22,6 +24,7 @@ pub struct RedisStoreBuilder {
     call_timeout: Duration,
     re_ask: Duration,
     any_eviction: bool,
+    node_id: Option<String>,
     /// A test's own clock, and how often to ask again in real time, which then has nothing to do with it.
     clock: Option<(TestClock, Duration)>,
 }
@@ -34,6 +37,7 @@ impl Default for RedisStoreBuilder {
             call_timeout: Duration::from_millis(900),
             re_ask: Duration::from_secs(2),
             any_eviction: false,
+            node_id: None,
             clock: None,
         }
     }
@@ -73,6 +77,18 @@ impl RedisStoreBuilder {
         self
     }
 
+    /// A name for this process among all that share the prefix, such as the pod's: 1 to 512 bytes, no control
+    /// characters. 128 random bits by default, which is what nearly everybody wants.
+    ///
+    /// Messages to those who wait in this process go to a channel that is called after a hash of it: who looks at
+    /// `PUBSUB CHANNELS` finds the same one after a restart. It need not be secret. Two processes that have the same one at
+    /// the same time hear each other's messages and ignore them: nobody is let in by them, but they are not the one
+    /// process that is woken any more.
+    pub fn node_id(mut self, name: impl Into<String>) -> Self {
+        self.node_id = Some(name.into());
+        self
+    }
+
     /// Goes by a clock that a test moves, instead of the server's.
     #[cfg(feature = "conformance")]
     #[doc(hidden)]
@@ -105,18 +121,17 @@ impl RedisStoreBuilder {
             return Err(ConfigError::new("store", "a Redis store is made on a tokio runtime, and there is none"));
         }
         let runtime = Runtime::current()?;
-        let client = client(url).map_err(|error| {
-            ConfigError::new(
-                "url",
-                format!("it is no URL of a Redis server such as redis://127.0.0.1:6379/0: {}", error.category()),
-            )
-        })?;
-        let node: [u8; 16] = rand::random();
+        let client = client::open(url, self.call_timeout)?;
+        let node = match self.node_id {
+            None => rand::random(),
+            Some(name) => node_id(&name)?,
+        };
         let script = Script::new(text(self.clock.is_some()));
         let changed = keys::changed(&self.prefix);
         let plan = Plan {
             client,
             script: script.clone(),
+            prefix: self.prefix.clone(),
             channels: vec![keys::channel(&self.prefix, &node), changed.clone()],
             connect_timeout: self.connect_timeout,
             call_timeout: self.call_timeout,
@@ -140,11 +155,16 @@ impl RedisStoreBuilder {
     }
 }
 
-fn client(url: &str) -> RedisResult<Client> {
-    let info = url.into_connection_info()?;
-    // Messages come on the connection that asks, whatever the URL says of protocols.
-    let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-    Client::open(info.set_redis_settings(settings))
+fn node_id(name: &str) -> Result<NodeId, ConfigError> {
+    if name.is_empty() || name.len() > 512 || name.chars().any(char::is_control) {
+        let problem = format!("`{}` is not 1 to 512 bytes without control characters", name.escape_debug());
+        return Err(ConfigError::new("node_id", problem));
+    }
+    let digest: [u8; 32] = Sha256::digest(name).into();
+    let mut id = NodeId::default();
+    let length = id.len();
+    id.copy_from_slice(&digest[..length]);
+    Ok(id)
 }
 
 #[cfg(feature = "conformance")]

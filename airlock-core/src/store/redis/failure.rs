@@ -24,7 +24,10 @@ impl Failure {
             let what = format!("the connection to Redis failed: {}", plain(&error));
             return Failure::Broken(StoreError::unknown(what).caused_by(error));
         };
-        let what = match advice(&code) {
+        // The client has another code for a database that it may not use, and Redis and Valkey for what a script may not do.
+        let rights = ["has no permissions", "The user executing the script", "ACL failure in script"];
+        let is_right = error.detail().is_some_and(|detail| rights.iter().any(|right| detail.contains(right)));
+        let what = match advice(if is_right { "NOPERM" } else { &code }) {
             Some(advice) => format!("Redis answered {code}: {advice}"),
             None => format!("Redis answered {code}: {}", plain(&error)),
         };
@@ -54,7 +57,7 @@ fn advice(code: &str) -> Option<&'static str> {
         "WRONGPASS" => "the user or the password is wrong",
         "NOPERM" => {
             "this user may not do that; it needs +@read +@write +@scripting +@pubsub +time on keys and channels under the \
-             prefix"
+             prefix, and +select for another database than 0"
         }
         "CLUSTERDOWN" | "TRYAGAIN" | "MOVED" | "ASK" => "it is part of a cluster, which this store does not speak yet",
         _ => return None,
@@ -62,6 +65,12 @@ fn advice(code: &str) -> Option<&'static str> {
 }
 
 /// The error without the address, which may have a password in it.
-fn plain(error: &RedisError) -> String {
-    error.detail().map_or_else(|| error.category().to_owned(), |detail| format!("{}: {detail}", error.category()))
+pub(super) fn plain(error: &RedisError) -> String {
+    let (category, source) = (error.category(), std::error::Error::source(error));
+    match (error.detail(), source) {
+        (Some(detail), _) => format!("{category}: {detail}"),
+        // What the system says, or TLS.
+        (None, Some(source)) if error.kind() == ErrorKind::Io => format!("{category}: {source}"),
+        _ => category.to_owned(),
+    }
 }

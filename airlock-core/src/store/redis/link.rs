@@ -2,8 +2,8 @@
 //!
 //! # Implementation details
 //!
-//! One task connects, prepares the connection (version and policy are checked, the script is loaded, the channels are
-//! subscribed to) and hands it out; it does so again whenever the connection breaks, at most a second apart, for ever.
+//! One task connects, prepares the connection (version, policy and rights are checked, the script is loaded, the
+//! channels are subscribed to) and hands it out; it does so again whenever the connection breaks, at most a second apart, for ever.
 //! Every call has a deadline of its own. Two calls in a row that do not answer break the connection: what is sent into
 //! a black hole never comes back by itself.
 
@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use super::call::Script;
 use super::failure::Failure;
+use super::server;
 use crate::error::StoreError;
 use crate::store::shared::jittered;
 
@@ -30,6 +31,7 @@ const DEAF_AFTER: u32 = 2;
 pub(super) struct Plan {
     pub(super) client: Client,
     pub(super) script: Script,
+    pub(super) prefix: String,
     /// What to subscribe to.
     pub(super) channels: Vec<String>,
     pub(super) connect_timeout: Duration,
@@ -251,11 +253,14 @@ impl Link {
     }
 
     async fn prepare(&self, mut connection: MultiplexedConnection) -> Result<MultiplexedConnection, Why> {
-        super::server::check(&mut connection, self.plan.any_eviction).await?;
-        let load = connection.send_packed_command(&self.plan.script.load()).await;
-        load.and_then(Value::extract_error).map_err(Why::of)?;
+        let prefix = &*self.plan.prefix;
+        server::check(&mut connection, self.plan.any_eviction).await?;
+        let load = connection.send_packed_command(&self.plan.script.load()).await.and_then(Value::extract_error);
+        load.map_err(|error| server::not_allowed(error, "SCRIPT LOAD", prefix))?;
+        server::check_rights(&mut connection, prefix).await?;
         for channel in &self.plan.channels {
-            connection.subscribe(channel).await.map_err(Why::of)?;
+            let subscribed = connection.subscribe(channel).await;
+            subscribed.map_err(|error| server::not_allowed(error, "SUBSCRIBE", prefix))?;
         }
         Ok(connection)
     }

@@ -9,6 +9,7 @@
 mod backend;
 mod builder;
 mod call;
+mod client;
 mod failure;
 pub mod keys;
 mod link;
@@ -66,8 +67,18 @@ impl RedisStore {
     /// # Errors
     ///
     /// When the URL is none, or the server is there and will not do: too old, one that throws keys away when its memory
-    /// is full, or its user may not load scripts and subscribe. Says what to change. Other rights that are missing show
-    /// when they are needed.
+    /// is full, a password that is wrong, or a user without the rights. Says what to change.
+    ///
+    /// # Rights
+    ///
+    /// Its user needs, for the [prefix](RedisStoreBuilder::prefix) `airlock`:
+    ///
+    /// ```text
+    /// ACL SETUSER shop on >password +@read +@write +@scripting +@pubsub +time ~{airlock:* &airlock:*
+    /// ```
+    ///
+    /// and `+select` for another database than 0. All of them are tried whenever it connects, on keys and a channel that
+    /// nobody uses. With `+info` version and eviction policy are checked as well; without it they are taken on trust.
     pub async fn connect(url: &str) -> Result<Self, ConfigError> {
         RedisStore::builder().connect(url).await
     }
