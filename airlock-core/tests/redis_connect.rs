@@ -115,3 +115,12 @@ async fn a_process_is_called_as_it_wants() {
         assert!(said.starts_with("node_id: "), "{said}");
     }
 }
+
+#[cfg(not(feature = "redis-tls"))]
+#[tokio::test]
+async fn tls_needs_the_feature() {
+    for url in ["rediss://127.0.0.1", "valkeys://127.0.0.1"] {
+        let said = refused(RedisStore::connect(url).await);
+        assert!(said.contains("the feature `redis-tls`"), "{said}");
+    }
+}

@@ -19,7 +19,7 @@ pub(crate) struct Options {
     pub(crate) listen: SocketAddr,
 
     /// Where it is decided who gets in: `memory`, in this process, or `redis://[USER:PASSWORD@]HOST[:PORT][/DB]`, with
-    /// all others on that server
+    /// all others on that server; `rediss://` is TLS
     #[arg(long, value_name = "STORE", default_value = "memory")]
     pub(crate) store: StoreChoice,
 
@@ -98,7 +98,9 @@ impl FromStr for StoreChoice {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "memory" => Ok(StoreChoice::Memory),
-            url if url.starts_with("redis://") => Ok(StoreChoice::Redis(url.to_owned())),
+            url if url.starts_with("redis://") || url.starts_with("rediss://") => {
+                Ok(StoreChoice::Redis(url.to_owned()))
+            }
             _ => Err("there is no such store; use `memory` or `redis://HOST:PORT/DB`".to_owned()),
         }
     }

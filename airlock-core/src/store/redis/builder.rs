@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::backend::RedisBackend;
 use super::call::Script;
-use super::client;
+use super::client::{self, Tls};
 use super::link::{Link, Plan};
 use super::wire::NodeId;
 use super::{RedisStore, keys, listen, script};
@@ -25,6 +25,7 @@ pub struct RedisStoreBuilder {
     re_ask: Duration,
     any_eviction: bool,
     node_id: Option<String>,
+    tls: Tls,
     /// A test's own clock, and how often to ask again in real time, which then has nothing to do with it.
     clock: Option<(TestClock, Duration)>,
 }
@@ -38,6 +39,7 @@ impl Default for RedisStoreBuilder {
             re_ask: Duration::from_secs(2),
             any_eviction: false,
             node_id: None,
+            tls: Tls::default(),
             clock: None,
         }
     }
@@ -89,6 +91,25 @@ impl RedisStoreBuilder {
         self
     }
 
+    /// Trusts servers whose certificate is signed by one of these, in PEM, instead of those that the system trusts.
+    ///
+    /// For a `rediss://` URL.
+    #[cfg(feature = "redis-tls")]
+    pub fn tls_ca(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.tls.ca = Some(pem.into());
+        self
+    }
+
+    /// Shows the server this certificate, with what leads to its signer if it takes more than one, and proves it with that
+    /// key; both in PEM. Redis asks for it unless it has `tls-auth-clients no`.
+    ///
+    /// For a `rediss://` URL.
+    #[cfg(feature = "redis-tls")]
+    pub fn tls_identity(mut self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        self.tls.identity = Some(redis::ClientTlsConfig { client_cert: certificate.into(), client_key: key.into() });
+        self
+    }
+
     /// Goes by a clock that a test moves, instead of the server's.
     #[cfg(feature = "conformance")]
     #[doc(hidden)]
@@ -121,7 +142,7 @@ impl RedisStoreBuilder {
             return Err(ConfigError::new("store", "a Redis store is made on a tokio runtime, and there is none"));
         }
         let runtime = Runtime::current()?;
-        let client = client::open(url, self.call_timeout)?;
+        let client = client::open(url, self.tls, self.call_timeout)?;
         let node = match self.node_id {
             None => rand::random(),
             Some(name) => node_id(&name)?,

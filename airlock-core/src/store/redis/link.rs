@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use super::call::Script;
+use super::client;
 use super::failure::Failure;
 use super::server;
 use crate::error::StoreError;
@@ -88,6 +89,7 @@ impl Why {
     /// What the client's error means.
     pub(super) fn of(error: RedisError) -> Self {
         let refused = error.kind() == ErrorKind::AuthenticationFailed
+            || client::is_about_tls(&error)
             || matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM" | "ERR"));
         let what = match Failure::of(error) {
             Failure::Refused(told) | Failure::Broken(told) => told.to_string(),

@@ -59,7 +59,8 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// The server at this URL, `redis://[user:password@]host[:port][/db]`, with everything else as it is by default.
+    /// The server at this URL, `redis://[user:password@]host[:port][/db]`, with everything else as it is by default. With
+    /// the feature `redis-tls` also `rediss://…`, which is TLS and trusts those whom the system trusts.
     ///
     /// It stays connected in the background, on the tokio runtime that this is awaited on. A server that is away is no
     /// error: after two seconds it goes on without, and the server is found when it is there.
