@@ -107,3 +107,37 @@ async fn a_shutdown_hands_everything_back() {
         fleet.nodes[0].log()
     );
 }
+
+/// Every waiter was woken on every release.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rx_28_a_place_that_comes_free_wakes_one_process() {
+    let fleet = Fleet::start(4, &["--limit", "1", "--wait", "60"]);
+    let clients = fleet.clients();
+    let working = clients[0].send(Method::POST, "/shared?ms=60000", &[]);
+    wait_for(&fleet.nodes[0], "admitted", 1);
+    let waiting: Vec<_> = (0..12).map(|number| clients[number % 4].send(Method::POST, "/shared", &[])).collect();
+    fleet.nodes.iter().for_each(|node| wait_for(node, "queued", 3));
+    let mut connection = fleet.redis.connect().expect("a server");
+    let channels = connection.call(&[b"PUBSUB", b"CHANNELS", b"airlock:node:*"]).expect("an answer");
+    for channel in channels.list().expect("a list") {
+        let listeners = connection.call(&[b"PUBSUB", b"NUMSUB", channel.text().expect("a name")]).expect("an answer");
+        assert_eq!(listeners.list().expect("a list")[1].number(), Some(1), "{channel:?}");
+    }
+    let mut monitor = fleet.redis.connect().expect("a server");
+    monitor.call(&[b"MONITOR"]).expect("an answer");
+    // Hanging up ends the work.
+    working.abort();
+    all_done(waiting).await;
+    connection.call(&[b"ECHO", b"the end"]).expect("an answer");
+    let mut messages = 0;
+    loop {
+        let line = monitor.receive().expect("an answer");
+        let line = String::from_utf8_lossy(line.text().expect("text")).into_owned();
+        if line.contains("\"the end\"") {
+            break;
+        }
+        messages += usize::from(line.contains("\"PUBLISH\" \"airlock:node:"));
+    }
+    // Whoever asked again at that very moment has its answer, and needs no message.
+    assert!((1..=12).contains(&messages), "{messages} messages for 12 who were let in");
+}
