@@ -8,5 +8,6 @@ mod faults;
 mod fleet;
 mod loading;
 mod memory;
+mod network;
 mod restarts;
 mod sharing;
