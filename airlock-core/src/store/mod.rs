@@ -9,6 +9,9 @@ mod memory;
 pub mod redis;
 #[cfg(feature = "shared")]
 pub mod shared;
+#[cfg(feature = "sqlite")]
+#[doc(hidden)]
+pub mod sqlite;
 mod turn;
 
 use std::future::Future;

@@ -1,0 +1,168 @@
+//! The twin of a gate: rows in a database.
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::rc::Rc;
+
+use airlock_core::Secret;
+use airlock_core::gate::{Answer, Change, Conditions, Record, Spec, Verb};
+use airlock_core::store::sqlite::{Database, Decided, Options, Spacing};
+
+use crate::ask::{Ask, Name, TokenNumber, secret};
+use crate::compare;
+use crate::ensure;
+use crate::random::Random;
+use crate::stored::{Expected, Stored};
+use crate::twin::{Taken, Twin};
+
+/// A database in memory, in which every world has a gate of its own.
+pub struct File {
+    database: Database,
+    calls: u64,
+    effects: u64,
+    most_milestones: u64,
+}
+
+impl File {
+    pub fn in_memory(spacing: Spacing) -> Rc<RefCell<Self>> {
+        let options = Options { spacing, ..Options::default() };
+        let database = Database::open(Path::new(":memory:"), options).expect("there is memory");
+        Rc::new(RefCell::new(File { database, calls: 0, effects: 0, most_milestones: 0 }))
+    }
+
+    pub fn report(&self) -> String {
+        let File { calls, effects, most_milestones, .. } = self;
+        format!("{calls} transactions, {effects} effects, up to {most_milestones} milestones")
+    }
+}
+
+/// A gate in the database.
+pub struct Remote {
+    file: Rc<RefCell<File>>,
+    resource: String,
+    random: Random,
+    at_once: usize,
+    /// How many commands the next transaction has at most.
+    limit: usize,
+    /// Who asks, under which conditions, and when.
+    asker: Option<(Spec, Conditions, u64)>,
+    batch: Vec<Asked>,
+    expected: Option<Expected>,
+}
+
+/// A command that is not sent yet, and what it has to come to.
+struct Asked {
+    verb: Verb<'static>,
+    entropy: u64,
+    answer: Answer,
+    effects: Vec<(Seen, Vec<Option<TokenNumber>>)>,
+    idle: bool,
+    fair: bool,
+    what: String,
+}
+
+/// What must be the same of an effect.
+type Seen = (Change, u64, u64, u64, Option<String>, bool);
+
+impl Remote {
+    pub fn new(file: Rc<RefCell<File>>, world: u64, at_once: usize, seed: u64) -> Self {
+        Remote {
+            file,
+            resource: format!("world:{world}"),
+            random: Random::new(seed),
+            at_once,
+            limit: 1,
+            asker: None,
+            batch: Vec::new(),
+            expected: None,
+        }
+    }
+
+    fn send(&mut self) -> Result<(), String> {
+        let (Some(expected), Some((spec, conditions, now))) = (self.expected.take(), &self.asker) else { return Ok(()) };
+        let batch = std::mem::take(&mut self.batch);
+        let file = &mut *self.file.borrow_mut();
+        let asked: Vec<_> = batch.iter().map(|asked| (asked.verb, asked.entropy)).collect();
+        let decided = file.database.decide(spec, conditions, &self.resource, &asked, *now, Record::Names);
+        let decided = decided.map_err(|problem| format!("{problem}: {:?}", std::error::Error::source(&problem)))?;
+        ensure!(decided.len() == batch.len(), "{} answers to {} commands", decided.len(), batch.len());
+        file.calls += 1;
+        for (asked, decided) in batch.iter().zip(&decided) {
+            asked.compare(decided).map_err(|problem| format!("{problem}\nto {}", asked.what))?;
+            file.effects += decided.effects.len() as u64;
+        }
+        let stored = Stored::read(file.database.connection(), &spec.name, &self.resource)?;
+        file.most_milestones = file.most_milestones.max(stored.milestones.len() as u64);
+        expected.compare(&stored, &spec.name)
+    }
+}
+
+impl Twin for Remote {
+    fn step(&mut self, step: &Taken<'_>) -> Result<(), String> {
+        let asker = (step.spec.clone(), step.conditions.clone(), step.now);
+        if self.asker.as_ref() != Some(&asker) {
+            self.send()?;
+            self.asker = Some(asker);
+        }
+        let asking = match step.ask {
+            Ask::Enter(new) => new.token,
+            _ => match step.ask.name() {
+                Some(Name::Token(token)) => Some(token),
+                _ => None,
+            },
+        };
+        let effects = step.effects.iter().map(|effect| {
+            let (change, fence, arrival, since, identity) = compare::plain(effect);
+            let seen = (change, fence, arrival, since, identity.map(str::to_owned), effect.awaited);
+            // Whom it was about: whoever is known by its arrival before or after, or asks.
+            let before = step.before.iter().find(|known| known.ticket.arrival == arrival);
+            let after = step.known.iter().find(|known| known.ticket.arrival == arrival);
+            let tokens = match (before, after) {
+                (None, None) => vec![asking, None],
+                (before, after) => before.into_iter().chain(after).map(|known| known.token).collect(),
+            };
+            (seen, tokens)
+        });
+        self.batch.push(Asked {
+            verb: step.ask.verb(),
+            entropy: step.entropy,
+            answer: step.answer.clone(),
+            effects: effects.collect(),
+            idle: airlock_core::gate::is_idle(step.table),
+            fair: step.fair,
+            what: format!("{:?} at {}", step.ask, step.now),
+        });
+        self.expected = Some(Expected::of(step));
+        if self.batch.len() >= self.limit {
+            self.send()?;
+            self.limit = 1 + self.random.below(self.at_once as u64) as usize;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), String> {
+        self.send()
+    }
+}
+
+impl Asked {
+    fn compare(&self, decided: &Decided) -> Result<(), String> {
+        compare::answers(&self.answer, &decided.answer, self.fair)?;
+        ensure!(decided.idle == self.idle, "idle is {}", decided.idle);
+        let told = decided.effects.iter().map(|effect| {
+            let (change, fence, arrival, since, identity) = compare::plain(effect);
+            (change, fence, arrival, since, identity.map(str::to_owned), effect.awaited)
+        });
+        let same = told.eq(self.effects.iter().map(|(seen, _)| seen.clone()));
+        ensure!(same, "a table tells {:?}\nSQLite {:?}", self.effects, decided.effects);
+        for (effect, (_, tokens)) in decided.effects.iter().zip(&self.effects) {
+            let token = effect.id.map(|token: Secret| token.expose_bytes());
+            // Of one that was taken over in this step, the old token until then, and the new one from then on.
+            let superseded = effect.change == Change::Ended(airlock_core::gate::Ending::Superseded);
+            let tokens = if superseded { &tokens[..1] } else { tokens };
+            let known = tokens.iter().any(|known| known.map(|known| secret(known).expose_bytes()) == token);
+            ensure!(known, "another ticket: {effect:?} instead of {tokens:?}");
+        }
+        Ok(())
+    }
+}
