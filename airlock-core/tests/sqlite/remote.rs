@@ -5,12 +5,13 @@ use std::path::Path;
 use std::rc::Rc;
 
 use airlock_core::Secret;
-use airlock_core::gate::{Answer, Change, Conditions, Record, Spec, Verb};
+use airlock_core::gate::{self, Answer, Change, Conditions, Ending, Record, Spec, Verb};
 use airlock_core::store::sqlite::{Database, Decided, Options, Spacing};
 
 use crate::ask::{Ask, Name, TokenNumber, secret};
 use crate::compare;
 use crate::ensure;
+use crate::model::Known;
 use crate::random::Random;
 use crate::stored::{Expected, Stored};
 use crate::twin::{Taken, Twin};
@@ -79,7 +80,9 @@ impl Remote {
     }
 
     fn send(&mut self) -> Result<(), String> {
-        let (Some(expected), Some((spec, conditions, now))) = (self.expected.take(), &self.asker) else { return Ok(()) };
+        let (Some(expected), Some((spec, conditions, now))) = (self.expected.take(), &self.asker) else {
+            return Ok(());
+        };
         let batch = std::mem::take(&mut self.batch);
         let file = &mut *self.file.borrow_mut();
         let asked: Vec<_> = batch.iter().map(|asked| (asked.verb, asked.entropy)).collect();
@@ -114,13 +117,13 @@ impl Twin for Remote {
         let effects = step.effects.iter().map(|effect| {
             let (change, fence, arrival, since, identity) = compare::plain(effect);
             let seen = (change, fence, arrival, since, identity.map(str::to_owned), effect.awaited);
-            // Whom it was about: whoever is known by its arrival before or after, or asks.
-            let before = step.before.iter().find(|known| known.ticket.arrival == arrival);
-            let after = step.known.iter().find(|known| known.ticket.arrival == arrival);
-            let tokens = match (before, after) {
-                (None, None) => vec![asking, None],
-                (before, after) => before.into_iter().chain(after).map(|known| known.token).collect(),
-            };
+            // Whom it was about: known before the step by its arrival, or by its slot if that is another one by now; after
+            // it by its arrival; or whoever asks.
+            let by_arrival = |known: &&Known| known.ticket.arrival == arrival;
+            let before = step.before.iter().find(by_arrival);
+            let before = before.or_else(|| step.before.iter().find(|known| known.id == effect.id));
+            let known = before.into_iter().chain(step.known.iter().find(by_arrival));
+            let tokens: Vec<_> = known.map(|known| known.token).chain([asking, None]).collect();
             (seen, tokens)
         });
         self.batch.push(Asked {
@@ -128,7 +131,7 @@ impl Twin for Remote {
             entropy: step.entropy,
             answer: step.answer.clone(),
             effects: effects.collect(),
-            idle: airlock_core::gate::is_idle(step.table),
+            idle: gate::is_idle(step.table),
             fair: step.fair,
             what: format!("{:?} at {}", step.ask, step.now),
         });
@@ -158,7 +161,7 @@ impl Asked {
         for (effect, (_, tokens)) in decided.effects.iter().zip(&self.effects) {
             let token = effect.id.map(|token: Secret| token.expose_bytes());
             // Of one that was taken over in this step, the old token until then, and the new one from then on.
-            let superseded = effect.change == Change::Ended(airlock_core::gate::Ending::Superseded);
+            let superseded = effect.change == Change::Ended(Ending::Superseded);
             let tokens = if superseded { &tokens[..1] } else { tokens };
             let known = tokens.iter().any(|known| known.map(|known| secret(known).expose_bytes()) == token);
             ensure!(known, "another ticket: {effect:?} instead of {tokens:?}");

@@ -48,11 +48,13 @@ impl Stored {
 
     /// Every milestone counts those who wait from it to the next one of its level, and is noted with its ticket.
     fn check_milestones(&self) -> std::result::Result<(), String> {
-        let mut line: Vec<(Spot, i64)> = self.tickets.iter().filter(|row| text(row, "state") == "waiting").map(place).collect();
+        let mut line: Vec<(Spot, i64)> =
+            self.tickets.iter().filter(|row| text(row, "state") == "waiting").map(place).collect();
         line.sort_unstable();
         let mut right = Vec::new();
         for level in 1..=3 {
-            let at_level: Vec<Spot> = line.iter().filter(|(_, levels)| *levels >= level).map(|(spot, _)| *spot).collect();
+            let at_level: Vec<Spot> =
+                line.iter().filter(|(_, levels)| *levels >= level).map(|(spot, _)| *spot).collect();
             for (index, spot) in at_level.iter().enumerate() {
                 let next = at_level.get(index + 1);
                 let here = |other: &Spot| other >= spot && next.is_none_or(|next| other < next);
@@ -66,7 +68,11 @@ impl Stored {
     }
 }
 
-fn all(connection: &Connection, sql: &str, params: impl airlock_core::store::sqlite::rusqlite::Params) -> Result<Vec<Columns>> {
+fn all(
+    connection: &Connection,
+    sql: &str,
+    params: impl airlock_core::store::sqlite::rusqlite::Params,
+) -> Result<Vec<Columns>> {
     let mut statement = connection.prepare_cached(sql)?;
     let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
     let columns = |row: &Row<'_>| names.iter().enumerate().map(|(at, name)| Ok((name.clone(), row.get(at)?))).collect();
@@ -163,7 +169,12 @@ impl Expected {
             ensure!(gate[&name] == right, "{name} is {:?} instead of {right:?}: {gate:?}", gate[&name]);
         }
 
-        ensure!(self.tickets.len() == stored.tickets.len(), "tickets are {:?} instead of {:?}", stored.tickets, self.tickets);
+        ensure!(
+            self.tickets.len() == stored.tickets.len(),
+            "tickets are {:?} instead of {:?}",
+            stored.tickets,
+            self.tickets
+        );
         for ticket in &stored.tickets {
             let Value::Blob(token) = &ticket["token"] else { return Err(format!("no token: {ticket:?}")) };
             let Some((columns, group)) = self.tickets.get(token) else { return Err(format!("unknown: {ticket:?}")) };
@@ -190,7 +201,8 @@ impl Expected {
         let waiting = stored.tickets.iter().filter(|row| text(row, "state") == "waiting");
         let mut found: Vec<Spot> = waiting.map(|row| place(row).0).collect();
         found.sort_unstable();
-        let right = self.line.iter().map(|order| (i64::from(order.lane), order.order as i64 ^ i64::MIN, order.arrival as i64));
+        let right =
+            self.line.iter().map(|order| (i64::from(order.lane), order.order as i64 ^ i64::MIN, order.arrival as i64));
         // Lanes are in the order of each ledger's own numbers for groups.
         let lanes = |line: Vec<Spot>| {
             let mut lanes: BTreeMap<i64, Vec<(i64, i64)>> = BTreeMap::new();
@@ -218,7 +230,10 @@ fn gate_columns(meta: &Meta, agreed: Option<Agreed>) -> Columns {
         ("limit_override", maybe(meta.override_limit, |limit| number(limit.into()))),
         ("switch", maybe(switch, |switch| word(switch.state))),
         ("switch_until", maybe(switch, |switch| number(switch.until))),
-        ("switch_because", maybe(switch.and_then(|switch| switch.because.as_deref()), |text| Value::Text(text.to_owned()))),
+        (
+            "switch_because",
+            maybe(switch.and_then(|switch| switch.because.as_deref()), |text| Value::Text(text.to_owned())),
+        ),
         ("replenished_at", number(meta.replenished_at)),
         ("drawn", number(meta.drawn)),
         ("soonest", number(meta.soonest)),

@@ -104,7 +104,9 @@ impl Database {
                 path.display()
             )));
         }
-        match schema::prepare(&mut connection, &options.prefix, schema::VERSIONS).map_err(|unfit| unfit.into_words(path)) {
+        match schema::prepare(&mut connection, &options.prefix, schema::VERSIONS)
+            .map_err(|unfit| unfit.into_words(path))
+        {
             Ok(()) => {}
             Err(Ok(told)) => return Err(told),
             Err(Err(error)) => return Err(failed(error)),
@@ -201,7 +203,8 @@ impl Work<'_> {
         decide::check(spec, asked)?;
         let Database { connection, sql, options, .. } = self.database;
         let place = (connection, sql, options.spacing);
-        let (decided, is_new) = self.attempt(|| decide::decide(place, (spec, conditions, resource), asked, now, record))?;
+        let (decided, is_new) =
+            self.attempt(|| decide::decide(place, (spec, conditions, resource), asked, now, record))?;
         if is_new {
             // So that gates that were made and left are not more and more.
             self.forget_past(now, LOOKED_AT)?;
@@ -281,7 +284,8 @@ impl Work<'_> {
         }
         let whole = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.attempt(|| {
-            let total = connection.prepare_cached(&sql.in_use)?.query_row(params![&*spec.name, Int(now)], |row| row.get(0))?;
+            let total =
+                connection.prepare_cached(&sql.in_use)?.query_row(params![&*spec.name, Int(now)], |row| row.get(0))?;
             let Int(total) = total;
             let mut statement = connection.prepare_cached(&sql.busiest)?;
             let values = params![&*spec.name, Int(now), spec.limit, whole(count), whole(offset)];
@@ -313,7 +317,9 @@ fn write_ahead(connection: &Connection, patience: Duration) -> rusqlite::Result<
     loop {
         // Where several processes do this to a new file at once, SQLite does not wait for its turn.
         match connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)) {
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && started.elapsed() < patience => {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && started.elapsed() < patience =>
+            {
                 std::thread::sleep(Duration::from_millis(1));
             }
             result => return result,

@@ -64,7 +64,8 @@ pub(super) fn decide(
         let answer = gate::step(&mut ledger, spec, conditions, verb, now, *entropy, &mut effects);
         ledger.check()?;
         let own = goes_by_own_token(&ledger, verb, &answer);
-        let effects = effects.iter().scan(Vec::new(), |renamed, effect| Some(named(&ledger, renamed, effect))).collect();
+        let effects =
+            effects.iter().scan(Vec::new(), |renamed, effect| Some(named(&ledger, renamed, effect))).collect();
         let idle = gate::is_idle(&ledger);
         if idle {
             ledger.rest();

@@ -30,9 +30,11 @@ pub(super) fn store_error(error: Error, phase: Phase, path: &Path, patience: Dur
         Some(ErrorCode::DiskFull) => {
             format!("the disk of the database {path} is full, or its quota or largest size is reached: make room")
         }
-        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied) => format!(
-            "the database {path} cannot be written: this process needs the right to write to the file and to its folder"
-        ),
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied) => {
+            format!(
+                "the database {path} cannot be written: this process needs the right to write to the file and to its folder"
+            )
+        }
         Some(ErrorCode::CannotOpen) => format!(
             "the database {path} cannot be opened: its folder has to exist, and this process needs the right to write there"
         ),

@@ -32,8 +32,8 @@ impl SqlLedger<'_> {
         Ok(())
     }
 
+    /// Whoever has the number of a group has it from a ticket or from an index, with which it was read.
     pub(super) fn group_of(&self, id: GroupId) -> Group {
-        self.attempt(|| self.load_group(id));
         self.groups.borrow().get(&id).map_or(Group::default(), |known| known.group)
     }
 
@@ -43,9 +43,10 @@ impl SqlLedger<'_> {
         if let Some(id) = known {
             return id;
         }
-        let found = self.id.filter(|_| self.row.groups > 0).and_then(|gate| {
-            self.first(&self.sql.group_by_name, params![gate, name], rows::read_group)
-        });
+        let found = self
+            .id
+            .filter(|_| self.row.groups > 0)
+            .and_then(|gate| self.first(&self.sql.group_by_name, params![gate, name], rows::read_group));
         let (id, group, stored) = match found {
             Some((id, group)) => (id, group, true),
             None => {
@@ -60,7 +61,6 @@ impl SqlLedger<'_> {
 
     /// Writes it, if it has changed; one that is empty has no row.
     pub(super) fn set_group(&mut self, id: GroupId, group: Group) {
-        let Some(gate) = self.id else { return };
         let Some(known) = self.groups.get_mut().get_mut(&id) else { return };
         let (changed, stored, name) = (known.group != group, known.stored, known.name.clone());
         known.group = group;
@@ -68,15 +68,16 @@ impl SqlLedger<'_> {
         match (stored, group.is_empty()) {
             (false, true) if id.0 == self.row.last_group => self.row.last_group -= 1,
             (true, true) => {
-                self.execute(&self.sql.remove_group, params![gate, id.0]);
+                self.execute(&self.sql.remove_group, params![self.id, id.0]);
                 self.row.groups = self.row.groups.saturating_sub(1);
             }
             (false, false) => {
-                let name = name.unwrap_or_default();
+                let (gate, name) = (self.id(), name.unwrap_or_default());
                 self.write_with(&self.sql.add_group, |statement| rows::add_group(gate, id, &name, &group, statement));
                 self.row.groups += 1;
             }
             (true, false) if changed => {
+                let gate = self.id;
                 self.write_with(&self.sql.write_group, |statement| rows::write_group(gate, id, &group, statement));
             }
             _ => {}

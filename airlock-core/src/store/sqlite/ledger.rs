@@ -141,12 +141,10 @@ impl<'a> SqlLedger<'a> {
     }
 
     /// The number of the gate's row, which is made now if there is none.
-    fn id(&mut self) -> Option<i64> {
+    pub(super) fn id(&mut self) -> Option<i64> {
         if self.id.is_none() {
             let (airlock, resource) = (self.airlock, self.resource);
-            self.id = self.attempt(|| {
-                self.connection.prepare_cached(&self.sql.add_gate)?.insert([airlock, resource])
-            });
+            self.id = self.attempt(|| self.connection.prepare_cached(&self.sql.add_gate)?.insert([airlock, resource]));
         }
         self.id
     }
@@ -169,11 +167,7 @@ impl<'a> SqlLedger<'a> {
         self.write_with(sql, |statement| statement.execute(params))
     }
 
-    pub(super) fn write_with(
-        &self,
-        sql: &str,
-        write: impl FnOnce(&mut CachedStatement<'_>) -> Result<usize>,
-    ) -> usize {
+    pub(super) fn write_with(&self, sql: &str, write: impl FnOnce(&mut CachedStatement<'_>) -> Result<usize>) -> usize {
         self.attempt(|| write(&mut self.connection.prepare_cached(sql)?)).unwrap_or(0)
     }
 
@@ -444,7 +438,6 @@ impl Ledger for SqlLedger<'_> {
     }
 
     fn write_group(&mut self, id: GroupId, group: Group) {
-        self.id();
         self.set_group(id, group);
     }
 

@@ -276,7 +276,7 @@ pub(super) fn read_group(row: &Row<'_>) -> Result<(GroupId, Group)> {
 }
 
 pub(super) fn add_group(
-    gate: i64,
+    gate: Option<i64>,
     id: GroupId,
     name: &str,
     group: &Group,
@@ -300,7 +300,7 @@ pub(super) fn add_group(
 }
 
 pub(super) fn write_group(
-    gate: i64,
+    gate: Option<i64>,
     id: GroupId,
     group: &Group,
     statement: &mut CachedStatement<'_>,

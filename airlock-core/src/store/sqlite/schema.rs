@@ -84,7 +84,9 @@ fn bring_up(connection: &mut Connection, prefix: &str, versions: &[&str]) -> Res
     for changes in &versions[found..] {
         transaction.execute_batch(&changes.replace('@', prefix))?;
     }
-    let sql = format!("INSERT INTO {prefix}meta (key, value) VALUES ('version', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1");
+    let sql = format!(
+        "INSERT INTO {prefix}meta (key, value) VALUES ('version', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1"
+    );
     transaction.execute(&sql, [versions.len() as i64])?;
     transaction.commit()?;
     Ok(())
@@ -97,7 +99,9 @@ fn version(connection: &Connection, prefix: &str) -> Result<Option<usize>, Unfit
         return Ok(None);
     }
     let columns = shape(connection, &table)?;
-    if !columns.iter().any(|column| column.starts_with("key ")) || !columns.iter().any(|column| column.starts_with("value ")) {
+    if !columns.iter().any(|column| column.starts_with("key "))
+        || !columns.iter().any(|column| column.starts_with("value "))
+    {
         return Err(Unfit::Foreign { table });
     }
     let sql = format!("SELECT value FROM {table} WHERE key = 'version'");
