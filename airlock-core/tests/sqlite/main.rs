@@ -21,6 +21,8 @@ mod compare;
 mod coverage;
 #[path = "../properties/ensure.rs"]
 mod ensure;
+mod failures;
+mod folder;
 #[path = "../properties/model.rs"]
 mod model;
 #[path = "../properties/nodes.rs"]
@@ -32,6 +34,7 @@ mod random;
 mod remote;
 #[path = "../properties/rows.rs"]
 mod rows;
+mod schema;
 #[path = "../properties/script.rs"]
 mod script;
 #[path = "../properties/shares.rs"]
@@ -41,6 +44,7 @@ mod stored;
 mod twin;
 #[path = "../properties/weather.rs"]
 mod weather;
+mod whole;
 #[path = "../properties/world.rs"]
 mod world;
 

@@ -74,7 +74,7 @@ fn all(
     params: impl airlock_core::store::sqlite::rusqlite::Params,
 ) -> Result<Vec<Columns>> {
     let mut statement = connection.prepare_cached(sql)?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let columns = |row: &Row<'_>| names.iter().enumerate().map(|(at, name)| Ok((name.clone(), row.get(at)?))).collect();
     statement.query_map(params, columns)?.collect()
 }

@@ -4,11 +4,12 @@ use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Error, ErrorCode, OptionalExtension as _, Transaction, TransactionBehavior, ffi, params};
 
 use super::decide::{self, Decided};
 use super::failure::{Phase, store_error};
 use super::line::Spacing;
+use super::patience;
 use super::schema;
 use super::statements::Statements;
 use super::values::Int;
@@ -16,6 +17,8 @@ use crate::error::{ConfigError, StoreError};
 use crate::gate::{Conditions, Micros, Record, Spec, Verb};
 use crate::store::{Survey, Usage};
 
+/// No database has fewer bytes than its smallest page.
+const SMALLEST: u64 = 512;
 /// How many gates that are kept are looked at, whether they are past, when one is made.
 const LOOKED_AT: usize = 4;
 /// How many gates a survey brings up to date before it counts.
@@ -94,8 +97,14 @@ impl Database {
         options.check().map_err(|wrong| StoreError::not_executed(wrong.to_string()))?;
         let patience = options.busy_timeout;
         let failed = |error| store_error(error, Phase::Open, path, patience);
+        patience::have_patience(patience);
+        if std::fs::metadata(path).is_ok_and(|file| (1..SMALLEST).contains(&file.len())) {
+            // To SQLite it would be an empty one.
+            let damaged = Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_NOTADB), None);
+            return Err(failed(damaged));
+        }
         let mut connection = Connection::open(path).map_err(failed)?;
-        set_up(&connection, &options).map_err(failed)?;
+        set_up(&mut connection, &options).map_err(failed)?;
         // In WAL mode no reader is in a writer's way, nor the other way round.
         let mode = write_ahead(&connection, patience).map_err(failed)?;
         if mode != "wal" && mode != "memory" {
@@ -122,6 +131,7 @@ impl Database {
     /// What `work` says; and when somebody else has the database for longer than the busy timeout, or it cannot be written.
     /// Only where it fails at the very end is it unknown whether it was carried out.
     pub fn transact<T>(&mut self, work: impl FnOnce(&Work<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        patience::have_patience(self.options.busy_timeout);
         // The write lock first: what is read will not have changed when it is written.
         let begun = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate);
         let transaction = begun.map_err(|error| self.failed(error, Phase::Work))?;
@@ -221,13 +231,16 @@ impl Work<'_> {
     pub fn forget_past(&self, now: Micros, count: usize) -> Result<usize, StoreError> {
         let Database { connection, sql, looked_up_to, .. } = self.database;
         self.attempt(|| {
-            let mut removed = 0;
+            let (mut removed, mut from_the_start) = (0, looked_up_to.get() == 0);
             for _ in 0..count {
                 let mut next = connection.prepare_cached(&sql.next_gate)?;
                 let next = next.query_row([looked_up_to.get()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
                 let Some((id, Int(expires_at))) = next else {
                     looked_up_to.set(0);
-                    break;
+                    if std::mem::replace(&mut from_the_start, true) {
+                        break;
+                    }
+                    continue;
                 };
                 looked_up_to.set(id);
                 if expires_at <= now {
@@ -302,8 +315,8 @@ impl Work<'_> {
     }
 }
 
-fn set_up(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
-    connection.busy_timeout(options.busy_timeout)?;
+fn set_up(connection: &mut Connection, options: &Options) -> rusqlite::Result<()> {
+    patience::install(connection)?;
     connection.set_prepared_statement_cache_capacity(128);
     // After a power cut all who were inside are gone with their processes, and the file is as it was a moment before: to wait
     // for the disk with every commit is worth it only where leases outlive the machine.

@@ -161,3 +161,29 @@ statements! {
               AND (tickets > 0 OR limit_override IS NOT NULL OR switch IS NOT NULL OR replenished_at > ?2) \
               ORDER BY waiting DESC, in_use DESC, resource LIMIT ?4 OFFSET ?5";
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    /// However long the line is and however many gates there are: every statement finds what it wants by an index, in the
+    /// order in which it wants it. Only a list of what is busiest is sorted.
+    #[test]
+    fn no_statement_looks_through_a_table() {
+        let connection = Connection::open_in_memory().expect("there is memory");
+        for changes in super::super::schema::VERSIONS {
+            connection.execute_batch(&changes.replace('@', "t_")).expect("the schema is right");
+        }
+        for (name, sql) in Statements::new("t_").all() {
+            let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect(name);
+            let none = rusqlite::params_from_iter((0..plan.parameter_count()).map(|_| rusqlite::types::Null));
+            let steps = plan.query_map(none, |row| row.get::<_, String>(3)).expect(name);
+            for step in steps.map(|step| step.expect(name)) {
+                assert!(!step.contains("SCAN"), "{name}: {step}");
+                assert!(!step.contains("TEMP B-TREE") || name == "busiest", "{name}: {step}");
+            }
+        }
+    }
+}
