@@ -170,6 +170,14 @@ impl Clock {
     }
 }
 
+/// The machine's clock, for stores that the processes of one machine share.
+#[cfg(feature = "sqlite")]
+#[expect(clippy::disallowed_methods, reason = "the only clock that all of them see alike, and that outlives them")]
+pub(crate) fn wall_clock() -> Micros {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Micros::try_from(since.as_micros()).unwrap_or(NEVER).min(NEVER - 1)
+}
+
 /// Unix time that never goes back: the wall clock at start, and the monotonic clock from there on.
 struct Epoch {
     wall: Micros,

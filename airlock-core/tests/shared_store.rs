@@ -9,7 +9,7 @@ use airlock_core::clock::TestClock;
 use airlock_core::conformance::Subject;
 use airlock_core::gate::{Micros, Spec, Table};
 use airlock_core::observer::Observers;
-use airlock_core::store::shared::{self, Backend, Call, Decided, Driver, Options, Polled, Runtime};
+use airlock_core::store::shared::{self, Backend, Call, Decided, Driver, InUse, Options, Polled, Query, Runtime};
 use airlock_core::store::{BoxFuture, Gates, Store};
 use airlock_core::{ConfigError, StoreError};
 
@@ -38,13 +38,12 @@ impl Node {
 
 impl Backend for Node {
     fn decide<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Decided, StoreError>> {
-        self.on_shelf(|shelf| {
+        let decided = self.on_shelf(|shelf| {
             let now = call.now.unwrap_or_default();
             let gate = shelf.gates.entry((call.spec.name.to_string(), call.resource.to_owned())).or_default();
-            let mut woken = Vec::new();
-            let answered = shared::decide_on(gate, &call, now, &mut woken);
-            Decided { now, answered, woken }
-        })
+            shared::decide_on(gate, &call, now, |_, _| Ok(()))
+        });
+        Box::pin(async move { decided.await? })
     }
 
     fn settings<'a>(&'a self, airlock: &'a str) -> BoxFuture<'a, Result<(Vec<u8>, Micros), StoreError>> {
@@ -68,10 +67,10 @@ impl Backend for Node {
         })
     }
 
-    fn in_use<'a>(&'a self, airlock: &'a Spec, count: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
+    fn in_use<'a>(&'a self, query: Query<'a>) -> BoxFuture<'a, Result<InUse, StoreError>> {
         self.on_shelf(|shelf| {
-            let here = shelf.gates.keys().filter(|(name, _)| **name == *airlock.name);
-            here.map(|(_, resource)| resource.clone()).take(count).collect()
+            let here = shelf.gates.keys().filter(|(name, _)| **name == *query.spec.name);
+            InUse::Named(here.map(|(_, resource)| resource.clone()).collect())
         })
     }
 

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Micros, NEVER};
+use super::{Micros, NEVER, RETRY_HORIZON};
 
 /// The configuration of an airlock as a gate reads it. Built and checked by
 /// [`Airlock::builder`](crate::Airlock::builder).
@@ -33,6 +33,15 @@ pub struct Spec {
     pub guarded: bool,
     /// Where several nodes share a gate. Set by a store that they share.
     pub shared: Option<SharedSpec>,
+}
+
+impl Spec {
+    /// For how long a store that is shared keeps a gate when nobody comes: twice the longest that anything lasts there, and
+    /// a minute (G2).
+    pub fn kept(&self) -> Micros {
+        let Spec { ttl, line, .. } = self;
+        2 * (*ttl).max(line.presence).max(line.claim_window).max(RETRY_HORIZON) + 60_000_000
+    }
 }
 
 /// What matters where several nodes share a gate: any of them may die, or be configured otherwise.

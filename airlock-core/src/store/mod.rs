@@ -10,7 +10,6 @@ pub mod redis;
 #[cfg(feature = "shared")]
 pub mod shared;
 #[cfg(feature = "sqlite")]
-#[doc(hidden)]
 pub mod sqlite;
 mod turn;
 
@@ -23,6 +22,8 @@ use std::time::Duration;
 pub use memory::MemoryStore;
 #[cfg(feature = "redis")]
 pub use redis::{RedisStore, RedisStoreBuilder};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteStore, SqliteStoreBuilder};
 pub use turn::{LazyTurn, News, Turn, Watch};
 
 use crate::error::{ConfigError, StoreError};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use airlock_core::gate::{
     Conditions, Enter, Key, LineSpec, NEVER, OnMissed, OnReentry, Outcome, Pick, Record, SharedSpec, Spec, Stay, Verb,
 };
+use airlock_core::store::shared::{Asked, Call};
 use airlock_core::store::sqlite::{Database, Options};
 use airlock_core::{Secret, StoreError};
 
@@ -106,9 +107,11 @@ pub fn ask_as(
     verb: Verb<'_>,
     now: u64,
 ) -> Result<Outcome, StoreError> {
-    let asked = [(verb, 0x1234_5678_9abc_def0 ^ now)];
-    let decided = database.decide(spec, &Conditions::default(), resource, &asked, now, Record::Names)?;
-    Ok(decided.into_iter().next().expect("one answer").answer.outcome)
+    let asked = [Asked::new(&verb, 0x1234_5678_9abc_def0 ^ now)?];
+    let conditions = &Conditions::default();
+    let call = Call { spec, conditions, resource, asked: &asked, record: Record::Names, now: Some(now) };
+    let decided = database.decide(&call, now)?;
+    Ok(decided.answered.into_iter().next().expect("one answer").answer.outcome)
 }
 
 /// The whole error, down to what caused it.

@@ -4,9 +4,10 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
 
-use airlock_core::Secret;
+use airlock_core::StoreError;
 use airlock_core::gate::{self, Answer, Change, Conditions, Ending, Record, Spec, Verb};
-use airlock_core::store::sqlite::{Database, Decided, Options, Spacing};
+use airlock_core::store::shared::{self as sent, Answered, Call, TicketId};
+use airlock_core::store::sqlite::{Database, Options, Spacing};
 
 use crate::ask::{Ask, Name, TokenNumber, secret};
 use crate::compare;
@@ -85,9 +86,12 @@ impl Remote {
         };
         let batch = std::mem::take(&mut self.batch);
         let file = &mut *self.file.borrow_mut();
-        let asked: Vec<_> = batch.iter().map(|asked| (asked.verb, asked.entropy)).collect();
-        let decided = file.database.decide(spec, conditions, &self.resource, &asked, *now, Record::Names);
-        let decided = decided.map_err(|problem| format!("{problem}: {:?}", std::error::Error::source(&problem)))?;
+        let words = |problem: StoreError| format!("{problem}: {:?}", std::error::Error::source(&problem));
+        let asked = batch.iter().map(|asked| sent::Asked::new(&asked.verb, asked.entropy));
+        let asked: Vec<_> = asked.collect::<Result<_, _>>().map_err(words)?;
+        let (resource, record) = (&*self.resource, Record::Names);
+        let call = Call { spec, conditions, resource, asked: &asked, record, now: Some(*now) };
+        let decided = file.database.decide(&call, *now).map_err(words)?.answered;
         ensure!(decided.len() == batch.len(), "{} answers to {} commands", decided.len(), batch.len());
         file.calls += 1;
         for (asked, decided) in batch.iter().zip(&decided) {
@@ -149,7 +153,7 @@ impl Twin for Remote {
 }
 
 impl Asked {
-    fn compare(&self, decided: &Decided) -> Result<(), String> {
+    fn compare(&self, decided: &Answered) -> Result<(), String> {
         compare::answers(&self.answer, &decided.answer, self.fair)?;
         ensure!(decided.idle == self.idle, "idle is {}", decided.idle);
         let told = decided.effects.iter().map(|effect| {
@@ -159,11 +163,12 @@ impl Asked {
         let same = told.eq(self.effects.iter().map(|(seen, _)| seen.clone()));
         ensure!(same, "a table tells {:?}\nSQLite {:?}", self.effects, decided.effects);
         for (effect, (_, tokens)) in decided.effects.iter().zip(&self.effects) {
-            let token = effect.id.map(|token: Secret| token.expose_bytes());
             // Of one that was taken over in this step, the old token until then, and the new one from then on.
             let superseded = effect.change == Change::Ended(Ending::Superseded);
             let tokens = if superseded { &tokens[..1] } else { tokens };
-            let known = tokens.iter().any(|known| known.map(|known| secret(known).expose_bytes()) == token);
+            let known = tokens
+                .iter()
+                .any(|known| known.map_or(TicketId([0; 16]), |known| TicketId::of(&secret(known))) == effect.id);
             ensure!(known, "another ticket: {effect:?} instead of {tokens:?}");
         }
         Ok(())

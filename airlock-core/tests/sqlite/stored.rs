@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use airlock_core::gate::{self, Agreed, Group, Ledger as _, LineOrder, Meta, Pick, State, Ticket};
+use airlock_core::store::shared::TicketId;
 use airlock_core::store::sqlite::rusqlite::{Connection, Result, Row, types::Value};
 
 use crate::ask::{IDENTITIES, secret};
@@ -138,7 +139,7 @@ impl Expected {
             let token = known.token.expect("who has no token does not outlive its step");
             let group = known.ticket.group.map(|group| group_columns(&table.read_group(group)));
             let identity = known.who.map(|who| IDENTITIES[who]);
-            (secret(token).expose_bytes().to_vec(), (ticket_columns(&known.ticket, identity), group))
+            (TicketId::of(&secret(token)).0.to_vec(), (ticket_columns(&known.ticket, identity), group))
         });
         Expected {
             tickets: tickets.collect(),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use airlock_core::StoreError;
 use airlock_core::gate::{Conditions, Outcome, Record, Stay, Verb};
+use airlock_core::store::shared::{Asked, Call};
 use airlock_core::store::sqlite::{Database, Options, Worker};
 
 use crate::folder::{Folder, ask, enter, give_up, impatient, spec};
@@ -139,8 +140,10 @@ fn what_has_to_stay_stays() {
 fn decided(worker: &Worker, resource: &str, verb: Verb<'static>) -> airlock_core::store::sqlite::Answer<Outcome> {
     let resource = resource.to_owned();
     worker.ask(move |work| {
-        let decided = work.decide(&spec(), &Conditions::default(), &resource, &[(verb, 7)], NOW, Record::Nothing)?;
-        Ok(decided.into_iter().next().expect("one answer").answer.outcome)
+        let (spec, conditions, asked) = (&spec(), &Conditions::default(), &[Asked::new(&verb, 7)?]);
+        let call = Call { spec, conditions, resource: &resource, asked, record: Record::Nothing, now: Some(NOW) };
+        let decided = work.decide(&call, NOW)?;
+        Ok(decided.answered.into_iter().next().expect("one answer").answer.outcome)
     })
 }
 

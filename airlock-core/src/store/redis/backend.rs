@@ -12,7 +12,7 @@ use super::wire::{self, NodeId};
 use crate::error::StoreError;
 use crate::gate::{Micros, Spec};
 use crate::store::BoxFuture;
-use crate::store::shared::{Answered, Backend, Call, Decided, Polled};
+use crate::store::shared::{Answered, Backend, Call, Decided, InUse, Polled, Query};
 
 /// Sets it unless it has changed since it was read.
 const SWAP: &str = include_str!("lua/swap.lua");
@@ -32,7 +32,7 @@ impl RedisBackend {
     }
 
     async fn decide(&self, call: Call<'_>) -> Result<Decided, StoreError> {
-        let header = wire::header(call.spec, call.conditions, &self.prefix, call.record, call.kept)?;
+        let header = wire::header(call.spec, call.conditions, &self.prefix, call.record, call.spec.kept())?;
         let keys = Keys::new(&self.prefix, &call.spec.name, call.resource);
         let commands = call.asked.iter().map(|asked| wire::command(&asked.plain(), asked.entropy(), Some(&self.node)));
         let commands = commands.map(|command| command.map(Arc::from)).collect::<Result<Vec<Arc<[u8]>>, _>>()?;
@@ -88,9 +88,9 @@ impl RedisBackend {
         }
     }
 
-    async fn in_use(&self, airlock: &str, count: usize) -> Result<Vec<String>, StoreError> {
-        let range =
-            cmd("ZRANGE").arg(self.key(airlock, "index")).arg(0).arg(count.saturating_sub(1)).arg("REV").clone();
+    /// Those used last.
+    async fn in_use(&self, airlock: &str) -> Result<Vec<String>, StoreError> {
+        let range = cmd("ZRANGE").arg(self.key(airlock, "index")).arg(0).arg(9_999).arg("REV").clone();
         let Value::Array(names) = self.link.call(&range).await? else {
             return Err(StoreError::not_executed("Redis answered ZRANGE with something else than a list"));
         };
@@ -138,8 +138,8 @@ impl Backend for RedisBackend {
         Box::pin(self.swap_settings(airlock, held, wanted, kept_for))
     }
 
-    fn in_use<'a>(&'a self, airlock: &'a Spec, count: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>> {
-        Box::pin(self.in_use(&airlock.name, count))
+    fn in_use<'a>(&'a self, query: Query<'a>) -> BoxFuture<'a, Result<InUse, StoreError>> {
+        Box::pin(async move { Ok(InUse::Named(self.in_use(&query.spec.name).await?)) })
     }
 
     fn used<'a>(

@@ -40,10 +40,12 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// What is asked, kept.
+    ///
     /// # Errors
     ///
     /// For what only a store of this process can do: handles, and entering without a token.
-    pub(super) fn new(verb: &Verb<'_>, entropy: u64) -> Result<Self, StoreError> {
+    pub fn new(verb: &Verb<'_>, entropy: u64) -> Result<Self, StoreError> {
         let (mut identity, mut text) = (None, None);
         let mut key = |key: Key<'_>| match key {
             Key::Token(secret) => Ok(Key::Token(secret)),

@@ -75,12 +75,6 @@ impl SharedGates {
         })
     }
 
-    /// For how long a gate is kept when nobody has been there: twice the longest that anything lasts, and a minute.
-    pub(super) fn kept(&self) -> Micros {
-        let Spec { ttl, line, .. } = &self.spec;
-        2 * (*ttl).max(line.presence).max(line.claim_window).max(RETRY_HORIZON) + 60_000_000
-    }
-
     pub(super) fn ttl(&self) -> Duration {
         Duration::from_micros(self.spec.ttl)
     }
@@ -153,14 +147,13 @@ impl SharedGates {
 
     /// One call.
     async fn decide(&self, resource: &str, asked: &[Asked]) -> Result<Vec<Known>, StoreError> {
-        let conditions = self.conditions.lock().clone();
+        let conditions = self.conditions();
         let call = Call {
             spec: &self.spec,
             conditions: &conditions,
             resource,
             asked,
             record: if self.observers.listening() { Record::Names } else { Record::Nothing },
-            kept: self.kept(),
             now: self.store.now(),
         };
         let sent = Instant::now();
@@ -371,6 +364,10 @@ impl SharedGates {
             _ => {}
         }
         true
+    }
+
+    pub(super) fn conditions(&self) -> Conditions {
+        self.conditions.lock().clone()
     }
 
     pub(super) fn set_conditions(&self, conditions: Conditions) -> bool {

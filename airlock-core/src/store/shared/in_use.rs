@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 use super::gates::SharedGates;
+use super::{InUse, Query};
 use crate::error::StoreError;
 use crate::gate::{Outcome, Page, Verb};
 use crate::store::{Survey, Usage};
@@ -25,7 +26,7 @@ pub(super) async fn list(gates: &SharedGates) -> Result<(), StoreError> {
         return Ok(());
     }
     let now = gates.store.latest_time().unwrap_or_default();
-    let listed = gates.store.backend.used(&gates.spec, &used, (now, gates.kept())).await;
+    let listed = gates.store.backend.used(&gates.spec, &used, (now, gates.spec.kept())).await;
     if listed.is_err() {
         // Named again the next time, unless they are meanwhile.
         let mut again = gates.used.lock();
@@ -39,8 +40,13 @@ pub(super) async fn list(gates: &SharedGates) -> Result<(), StoreError> {
 /// What is in use, busiest first.
 pub(super) async fn survey(gates: &SharedGates, offset: usize, count: usize) -> Result<Survey, StoreError> {
     list(gates).await?;
-    let names = gates.store.backend.in_use(&gates.spec, LOOKED_AT).await?;
-    let seen = join_all(names.into_iter().map(async |resource| look(gates, resource).await)).await;
+    let conditions = gates.conditions();
+    let query = Query { spec: &gates.spec, conditions: &conditions, offset, count, now: gates.store.now() };
+    let names = match gates.store.backend.in_use(query).await? {
+        InUse::Counted(survey) => return Ok(survey),
+        InUse::Named(names) => names,
+    };
+    let seen = join_all(names.into_iter().take(LOOKED_AT).map(async |resource| look(gates, resource).await)).await;
     let mut resources = Vec::new();
     for usage in seen {
         resources.extend(usage?);

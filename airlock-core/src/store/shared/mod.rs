@@ -42,7 +42,7 @@ pub use asked::{Asked, TicketId};
 pub use runtime::Runtime;
 pub use step::decide_on;
 
-use super::{BoxFuture, Gates};
+use super::{BoxFuture, Gates, Survey};
 use crate::clock::TestClock;
 use crate::error::{ConfigError, StoreError};
 use crate::gate::{Answer, Change, Conditions, Effect, Micros, Record, SharedSpec, Spec};
@@ -77,8 +77,8 @@ pub trait Backend: Send + Sync + 'static {
         kept_for: Option<Duration>,
     ) -> BoxFuture<'a, Result<bool, StoreError>>;
 
-    /// At least those resources of an airlock that are in use, up to `count`: the busiest, or those used last.
-    fn in_use<'a>(&'a self, airlock: &'a Spec, count: usize) -> BoxFuture<'a, Result<Vec<String>, StoreError>>;
+    /// Which resources of an airlock are in use.
+    fn in_use<'a>(&'a self, query: Query<'a>) -> BoxFuture<'a, Result<InUse, StoreError>>;
 
     /// Resources that this process has used lately: for a backend that has to be told, to answer [`in_use`](Self::in_use).
     /// Called about once a second. `kept` is for how long a gate is kept when nobody comes, `now` the store's clock.
@@ -110,6 +110,30 @@ pub trait Backend: Send + Sync + 'static {
     }
 }
 
+/// A question for resources in use.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    /// The airlock.
+    pub spec: &'a Spec,
+    /// What holds for all of its gates.
+    pub conditions: &'a Conditions,
+    /// From which on, of the busiest first.
+    pub offset: usize,
+    /// How many.
+    pub count: usize,
+    /// What a test says what time it is.
+    pub now: Option<Micros>,
+}
+
+/// Resources in use.
+#[derive(Clone, Debug)]
+pub enum InUse {
+    /// At least those that are, up to 10,000: the driver looks at each, and whether it is busy.
+    Named(Vec<String>),
+    /// What was asked for, from a store that counts.
+    Counted(Survey),
+}
+
 /// How often to look at a gate at which somebody waits. The pause grows by half each time that nothing has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Polled {
@@ -139,8 +163,6 @@ pub struct Call<'a> {
     pub asked: &'a [Asked],
     /// What this process wants to hear of what happens.
     pub record: Record,
-    /// For how long a gate is kept when nobody comes.
-    pub kept: Micros,
     /// What a test says what time it is. Otherwise the store's clock decides (G1).
     pub now: Option<Micros>,
 }

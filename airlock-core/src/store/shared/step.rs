@@ -1,27 +1,43 @@
 //! Commands to a gate behind a ledger.
 
-use super::{Answered, Call, TicketId, Woken};
+use super::{Answered, Call, Decided, TicketId, Woken};
+use crate::error::StoreError;
 use crate::gate::{self, Change, Effect, Effects, Key, Ledger, Micros, Outcome, Record, Verb};
 
 /// Carries out the commands of a call on a gate that is at hand: what a [`Backend`](super::Backend) does in
 /// [`decide`](super::Backend::decide) once it has the gate to itself.
 ///
-/// `now` is the store's clock, unless the call says what time it is. Who has to be woken is added to `woken`.
-pub fn decide_on<L: Ledger>(ledger: &mut L, call: &Call<'_>, now: Micros, woken: &mut Vec<Woken>) -> Vec<Answered> {
+/// `now` is the store's clock, unless the call says what time it is. `after` is called after each step, with whether nothing
+/// of the gate has to be kept.
+///
+/// # Errors
+///
+/// What `after` says; and when leases without deadlines are asked for, which no store that is shared has.
+pub fn decide_on<L: Ledger>(
+    ledger: &mut L,
+    call: &Call<'_>,
+    now: Micros,
+    mut after: impl FnMut(&mut L, bool) -> Result<(), StoreError>,
+) -> Result<Decided, StoreError> {
+    if call.spec.guarded {
+        return Err(StoreError::not_executed(
+            "leases of a store that is shared have deadlines: no guard lives beside its gate",
+        ));
+    }
     let now = call.now.unwrap_or(now);
     // Tickets are named in what is recorded, and that is how it is known whom to wake.
     let record = if call.record == Record::Names { Record::Names } else { Record::Changes };
-    let mut answered = Vec::with_capacity(call.asked.len());
+    let (mut answered, mut woken) = (Vec::with_capacity(call.asked.len()), Vec::new());
     for asked in call.asked {
         let verb = asked.verb();
         let mut effects = Effects::new(record);
         let mut answer = gate::step(ledger, call.spec, call.conditions, &verb, now, asked.entropy(), &mut effects);
-        let asks = matches!(verb, Verb::Enter(_) | Verb::GiveUp { .. }).then(|| asked.id()).flatten();
         match &mut answer.outcome {
             Outcome::Admitted(grant) => grant.local = None,
             Outcome::Queued(place) => place.local = None,
             _ => {}
         }
+        let asks = matches!(verb, Verb::Enter(_) | Verb::GiveUp { .. }).then(|| asked.id()).flatten();
         let effects: Vec<Effect<TicketId>> = effects.iter().map(known_by_token).collect();
         for Effect { id, change, awaited, .. } in &effects {
             let matters = matches!(change, Change::Granted(_)) || *awaited && matches!(change, Change::Ended(_));
@@ -31,13 +47,15 @@ pub fn decide_on<L: Ledger>(ledger: &mut L, call: &Call<'_>, now: Micros, woken:
             }
         }
         let own = match (&answer.outcome, verb.key()) {
-            (Outcome::Admitted(_), Some(key @ Key::Token(_))) => ledger.find(&key).is_some(),
+            (Outcome::Admitted(grant), Some(key @ Key::Token(_))) if grant.shared => ledger.find(&key).is_some(),
             _ => true,
         };
         let effects = if call.record == Record::Nothing { Vec::new() } else { effects };
-        answered.push(Answered { answer, effects, idle: gate::is_idle(ledger), own });
+        let idle = gate::is_idle(ledger);
+        after(ledger, idle)?;
+        answered.push(Answered { answer, effects, idle, own });
     }
-    answered
+    Ok(Decided { now, answered, woken })
 }
 
 /// Handles of a ledger mean nothing in the next call, and nobody enters without a token.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Error, ErrorCode, OptionalExtension as _, Transaction, TransactionBehavior, ffi, params};
 
-use super::decide::{self, Decided};
+use super::decide;
 use super::failure::{Phase, store_error};
 use super::line::Spacing;
 use super::patience;
@@ -15,6 +15,7 @@ use super::statements::Statements;
 use super::values::Int;
 use crate::error::{ConfigError, StoreError};
 use crate::gate::{Conditions, Micros, Record, Spec, Verb};
+use crate::store::shared::{Asked, Call, Decided};
 use crate::store::{Survey, Usage};
 
 /// No database has fewer bytes than its smallest page.
@@ -152,16 +153,8 @@ impl Database {
     /// # Errors
     ///
     /// As [`transact`](Database::transact).
-    pub fn decide(
-        &mut self,
-        spec: &Spec,
-        conditions: &Conditions,
-        resource: &str,
-        asked: &[(Verb<'_>, u64)],
-        now: Micros,
-        record: Record,
-    ) -> Result<Vec<Decided>, StoreError> {
-        self.transact(|work| work.decide(spec, conditions, resource, asked, now, record))
+    pub fn decide(&mut self, call: &Call<'_>, now: Micros) -> Result<Decided, StoreError> {
+        self.transact(|work| work.decide(call, now))
     }
 
     /// Another number than before when another connection has changed anything in the file since. Costs next to nothing.
@@ -195,29 +188,18 @@ impl Database {
 }
 
 impl Work<'_> {
-    /// Decides commands to one gate, one after the other, each with 64 random bits. Tokens are taken as they are: whoever
-    /// calls has hashed them, so that the database does not know what releases a lease.
+    /// Decides commands to one gate, one after the other. `now` is the clock, unless the call says what time it is.
     ///
     /// # Errors
     ///
     /// When the database fails, or has something in it that Airlock did not write. The transaction is to be given up then.
-    pub fn decide(
-        &self,
-        spec: &Spec,
-        conditions: &Conditions,
-        resource: &str,
-        asked: &[(Verb<'_>, u64)],
-        now: Micros,
-        record: Record,
-    ) -> Result<Vec<Decided>, StoreError> {
-        decide::check(spec, asked)?;
+    pub fn decide(&self, call: &Call<'_>, now: Micros) -> Result<Decided, StoreError> {
         let Database { connection, sql, options, .. } = self.database;
-        let place = (connection, sql, options.spacing);
-        let (decided, is_new) =
-            self.attempt(|| decide::decide(place, (spec, conditions, resource), asked, now, record))?;
+        let failed = |error| self.database.failed(error, Phase::Work);
+        let (decided, is_new) = decide::decide((connection, sql, options.spacing), call, now, failed)?;
         if is_new {
             // So that gates that were made and left are not more and more.
-            self.forget_past(now, LOOKED_AT)?;
+            self.forget_past(decided.now, LOOKED_AT)?;
         }
         Ok(decided)
     }
@@ -292,8 +274,11 @@ impl Work<'_> {
             let mut statement = connection.prepare_cached(&sql.stale)?;
             statement.query_map(params![&*spec.name, Int(now), REFRESHED], |row| row.get(0))?.collect()
         })?;
+        let tick = [Asked::new(&Verb::Tick, entropy)?];
         for resource in stale {
-            self.decide(spec, conditions, &resource, &[(Verb::Tick, entropy)], now, Record::Nothing)?;
+            let (asked, resource) = (&tick[..], &*resource);
+            let call = Call { spec, conditions, resource, asked, record: Record::Nothing, now: Some(now) };
+            self.decide(&call, now)?;
         }
         let whole = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.attempt(|| {

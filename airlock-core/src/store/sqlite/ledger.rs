@@ -42,14 +42,8 @@ pub(super) struct SqlLedger<'a> {
 /// Tickets that were read or written. A slot is not used again, so that an id is good for the whole transaction.
 #[derive(Default)]
 struct Slots {
-    list: Vec<Slot>,
+    list: Vec<TicketRow>,
     by_key: HashMap<TicketKey, u32>,
-}
-
-struct Slot {
-    row: TicketRow,
-    /// By what it went until it was renamed, in this step.
-    former: Option<TicketKey>,
 }
 
 impl<'a> SqlLedger<'a> {
@@ -86,18 +80,6 @@ impl<'a> SqlLedger<'a> {
     /// The first failure, if there was one: then the step is void.
     pub(super) fn check(&mut self) -> Result<()> {
         self.failure.take().map_or(Ok(()), Err)
-    }
-
-    /// Between two steps: forgets what only matters within one.
-    pub(super) fn stepped(&mut self) {
-        self.slots.get_mut().list.iter_mut().for_each(|slot| slot.former = None);
-    }
-
-    /// By what a ticket goes, and by what it went before it was renamed in this step.
-    pub(super) fn tokens(&self, id: u32) -> (Option<Secret>, Option<Secret>) {
-        let slots = self.slots.borrow();
-        let slot = &slots.list[id as usize];
-        (secret(slot.row.key), slot.former.and_then(secret))
     }
 
     /// Nothing is in this gate: only what outlives it stays (G2).
@@ -204,15 +186,15 @@ impl<'a> SqlLedger<'a> {
     }
 
     fn key(&self, id: u32) -> TicketKey {
-        self.slots.borrow().list[id as usize].row.key
+        self.slots.borrow().list[id as usize].key
     }
 
     fn row(&self, id: u32) -> TicketRow {
-        self.slots.borrow().list[id as usize].row.clone()
+        self.slots.borrow().list[id as usize].clone()
     }
 
     fn change<T>(&self, id: u32, change: impl FnOnce(&mut TicketRow) -> T) -> T {
-        change(&mut self.slots.borrow_mut().list[id as usize].row)
+        change(&mut self.slots.borrow_mut().list[id as usize])
     }
 
     fn set_key(&mut self, id: u32, key: TicketKey) {
@@ -224,9 +206,7 @@ impl<'a> SqlLedger<'a> {
         let slots = self.slots.get_mut();
         slots.by_key.remove(&old);
         slots.by_key.insert(key, id);
-        let slot = &mut slots.list[id as usize];
-        slot.row.key = key;
-        slot.former = slot.former.or(Some(old));
+        slots.list[id as usize].key = key;
     }
 
     fn expect_no_later(&mut self, deadline: Micros) {
@@ -238,7 +218,7 @@ impl Slots {
     fn add(&mut self, row: TicketRow) -> u32 {
         let id = self.list.len() as u32;
         self.by_key.insert(row.key, id);
-        self.list.push(Slot { row, former: None });
+        self.list.push(row);
         id
     }
 }
@@ -298,15 +278,15 @@ impl Ledger for SqlLedger<'_> {
     }
 
     fn read(&self, id: u32) -> Ticket {
-        self.slots.borrow().list[id as usize].row.ticket
+        self.slots.borrow().list[id as usize].ticket
     }
 
-    fn has_token(&self, id: u32) -> bool {
-        matches!(self.key(id), TicketKey::Token(_))
+    fn secret(&self, id: u32) -> Option<Secret> {
+        secret(self.key(id))
     }
 
     fn identity(&self, id: u32) -> Option<Arc<str>> {
-        self.slots.borrow().list[id as usize].row.identity.clone()
+        self.slots.borrow().list[id as usize].identity.clone()
     }
 
     fn local(&self, _: u32) -> Option<Local> {
@@ -361,7 +341,7 @@ impl Ledger for SqlLedger<'_> {
     }
 
     fn name(&mut self, id: u32, secret: Secret) {
-        if !self.has_token(id) {
+        if self.secret(id).is_none() {
             self.set_key(id, TicketKey::Token(secret.expose_bytes()));
         }
     }

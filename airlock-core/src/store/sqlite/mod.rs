@@ -2,7 +2,7 @@
 //!
 //! # What is in the file
 //!
-//! Real tables, for whoever wants to look; `airlock_` is the [prefix](Options::prefix). Times are microseconds since 1970,
+//! Real tables, for whoever wants to look; `airlock_` is the [prefix](SqliteStoreBuilder::table_prefix). Times are microseconds since 1970,
 //! and 9007199254740991 is never. Nothing but Airlock may write to them.
 //!
 //! | table | has a row for each |
@@ -43,7 +43,7 @@
 //! A process that dies, at whatever moment, takes nothing with it but what it had not been answered yet. After a power cut the
 //! file is whole, but the last moments before it may be missing (`synchronous = NORMAL`): whoever was inside is gone as well,
 //! because all of them were on this machine, and fences go on from the clock. Where leases outlive the machine, because a
-//! token was given to somebody elsewhere, [`power_safe`](Options::power_safe) has every commit wait for the disk.
+//! token was given to somebody elsewhere, [`power_safe`](SqliteStoreBuilder::power_safe) has every commit wait for the disk.
 //!
 //! A gate with nothing in it keeps its last fence and arrival for twice the longest time that anything lasts there and a
 //! minute, and then has no row (G2).
@@ -54,8 +54,10 @@
 //! which has the write lock from its beginning; it reads the gate's own row first and writes it last, and each ticket that it
 //! needs once. It never reads a whole gate: every question is answered by an index, and positions by a counted skip list
 //! (`line.rs`), so that entering, leaving and letting in take O(log n), lotteries included. One thread has the connection
-//! (`worker.rs`) and commits together what has arrived.
+//! (`worker.rs`) and commits together what has arrived; what a process does for its waiters is the [driver](super::shared)'s.
 
+mod backend;
+mod builder;
 mod database;
 mod decide;
 mod failure;
@@ -69,11 +71,99 @@ mod statements;
 mod values;
 mod worker;
 
-pub use database::{Database, Options, Work};
-pub use decide::Decided;
-pub use line::Spacing;
-pub use worker::{Answer, Worker};
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
 
+pub use builder::SqliteStoreBuilder;
+#[doc(hidden)]
+pub use database::{Database, Options, Work};
+#[doc(hidden)]
+pub use line::Spacing;
 #[cfg(feature = "conformance")]
 #[doc(hidden)]
 pub use rusqlite;
+#[doc(hidden)]
+pub use worker::{Answer, Worker};
+
+use super::shared::Driver;
+use super::{Gates, Store};
+use crate::error::{ConfigError, StoreError};
+use crate::gate::Spec;
+use crate::observer::Observers;
+
+/// Gates in a SQLite file, shared by the processes of one machine: nothing to run, and restarts lose nothing.
+///
+/// Clones are one connection. All airlocks of one name in one file and [prefix](SqliteStoreBuilder::table_prefix) are one
+/// airlock, whichever process they are in. Whoever waits is woken directly when somebody of the same process makes room, and
+/// by looking when it is another process: after 10 ms at first, and up to a quarter of a second while nothing happens. See the
+/// [module](self) for what is in the file, and for what is promised of it.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use airlock_core::store::SqliteStore;
+/// use airlock_core::{Airlock, Seal};
+///
+/// # let folder = std::env::temp_dir().join(format!("airlock-doc-sqlite-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// # let path = folder.join("airlock.db");
+/// let jobs = Airlock::builder("jobs")
+///     .seal(Seal::lock())
+///     .store(SqliteStore::open(&path)?)
+///     .build()?;
+/// let permit = jobs.acquire("invoice").await?;
+/// # permit.release().await?;
+/// # std::fs::remove_dir_all(folder)?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct SqliteStore {
+    driver: Driver,
+    path: Arc<Path>,
+}
+
+impl SqliteStore {
+    /// The file of that path, made when it is missing, with everything else as it is by default.
+    ///
+    /// What goes in the background goes on the tokio runtime that this is called on, or else on a thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be opened or written, is no database or a damaged one, or has tables of those names that are not
+    /// ours, were changed, or are a newer release's. Says what to do.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        SqliteStore::builder().open(path)
+    }
+
+    /// For what differs from the default.
+    pub fn builder() -> SqliteStoreBuilder {
+        SqliteStoreBuilder::default()
+    }
+
+    /// Resolves when everything that goes in the background has been said: releases, renewals, confirmations. For a
+    /// process that is about to end without a [shutdown](crate::Airlock::shutdown).
+    pub async fn settled(&self) {
+        self.driver.settled().await;
+    }
+
+    /// Looks now at what holds for whole airlocks, as each process does about once a second: no clock of a test moves that.
+    #[cfg(feature = "conformance")]
+    #[doc(hidden)]
+    pub async fn look(&self) {
+        self.driver.look().await;
+    }
+}
+
+impl Store for SqliteStore {
+    fn open(&self, spec: &Spec, observers: &Observers) -> Result<Arc<dyn Gates>, ConfigError> {
+        self.driver.open(spec, observers)
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("path", &self.path).finish_non_exhaustive()
+    }
+}
