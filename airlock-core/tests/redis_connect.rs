@@ -6,7 +6,7 @@ mod server;
 
 use airlock_core::store::{RedisStore, RedisStoreBuilder};
 use airlock_core::{Airlock, ConfigError, Seal};
-use server::{Connection, Server};
+use server::{Connection, Server, Value};
 
 /// What the documentation of `connect` says that a user needs, and what an error tells to grant.
 const RIGHTS: [&str; 7] = ["+@read", "+@write", "+@scripting", "+@pubsub", "+time", "~{airlock:*", "&airlock:*"];
@@ -66,6 +66,26 @@ async fn the_rights_that_are_documented_are_enough_and_each_is_needed() {
     // Rights on another prefix are none on this one.
     let other = RedisStore::builder().prefix("other").connect(&url).await;
     assert!(refused(other).contains("~{other:* &other:*"));
+}
+
+/// Whoever holds a place gives it back on a new connection as well, although the server writes nothing at the moment.
+#[tokio::test]
+async fn a_server_that_writes_nothing_is_connected_to() {
+    let server = Server::start();
+    let mut connection = server.connect().expect("it answers");
+    let ok = |answer: std::io::Result<Value>| assert_eq!(answer.expect("it answers").text(), Some(&b"OK"[..]));
+    for (setting, ill, well, code) in
+        [("maxmemory", "1", "0", "OOM"), ("min-replicas-to-write", "1", "0", "NOREPLICAS")]
+    {
+        ok(connection.call(&[b"CONFIG", b"SET", setting.as_bytes(), ill.as_bytes()]));
+        let store = RedisStore::connect(&server.url()).await.expect("it is there");
+        let airlock = Airlock::builder("shop").seal(Seal::lock()).store(store).build().expect("it is valid");
+        let error = airlock.try_enter(setting).await.expect_err("it writes nothing");
+        let said = format!("{:?}", std::error::Error::source(&error).map(ToString::to_string));
+        assert!(said.contains(&format!("Redis answered {code}")), "{said}");
+        ok(connection.call(&[b"CONFIG", b"SET", setting.as_bytes(), well.as_bytes()]));
+        drop(airlock.try_enter(setting).await.expect("it writes again"));
+    }
 }
 
 /// What a call says whose user has lost a right meanwhile.

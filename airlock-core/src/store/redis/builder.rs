@@ -66,9 +66,9 @@ impl RedisStoreBuilder {
 
     /// How often a node asks again for those who wait in it: 2 s by default, 10 ms to an hour.
     ///
-    /// Each interval is up to a quarter longer, so that a fleet does not ask at once. It bounds what a lost wake-up costs: one
-    /// interval. A waiter whose node has not asked for it in three times that is gone, and
-    /// whoever is let in from the line is held its place for twice that, until its node has confirmed it.
+    /// Each interval is up to a quarter longer, so that a fleet does not ask at once. One interval bounds what a lost
+    /// wake-up costs. A waiter whose node has not asked for it in three times that is gone, and whoever is let in from the
+    /// line is held its place for twice that, until its node has confirmed it.
     pub fn re_ask(mut self, interval: Duration) -> Self {
         self.re_ask = interval;
         self

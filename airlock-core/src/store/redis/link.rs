@@ -3,9 +3,9 @@
 //! # Implementation details
 //!
 //! One task connects, prepares the connection (version, policy and rights are checked, the script is loaded, the
-//! channels are subscribed to) and hands it out; it does so again whenever the connection breaks, at most a second apart, for ever.
-//! Every call has a deadline of its own. Two calls in a row that do not answer break the connection: what is sent into
-//! a black hole never comes back by itself.
+//! channels are subscribed to) and hands it out; it does so again whenever the connection breaks, at most a second
+//! apart, for ever. Every call has a deadline of its own. Two calls in a row that do not answer break the connection:
+//! what is sent into a black hole never comes back by itself.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
