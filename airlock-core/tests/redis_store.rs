@@ -6,7 +6,7 @@ mod server;
 
 use std::future::IntoFuture;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{LazyLock, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use airlock_core::clock::TestClock;
@@ -15,10 +15,19 @@ use airlock_core::store::RedisStore;
 use airlock_core::{Airlock, Error, Reason, Seal, Switch};
 use server::Server;
 
-/// One server for all rules: each has a prefix of its own.
-static SERVER: LazyLock<Server> = LazyLock::new(Server::start);
+/// One server for all rules that run at the same time, gone with the last of them: each has a prefix of its own.
+fn server() -> Arc<Server> {
+    static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().expect("no panic under it");
+    shared.upgrade().unwrap_or_else(|| {
+        let server = Arc::new(Server::start());
+        *shared = Arc::downgrade(&server);
+        server
+    })
+}
 
 struct Fleet {
+    server: Arc<Server>,
     clock: TestClock,
     prefix: String,
     nodes: Mutex<Vec<RedisStore>>,
@@ -28,6 +37,7 @@ impl Fleet {
     fn new() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         Fleet {
+            server: server(),
             clock: TestClock::new(),
             prefix: format!("test-{}", COUNT.fetch_add(1, Ordering::Relaxed)),
             nodes: Mutex::default(),
@@ -42,7 +52,7 @@ impl Subject for Fleet {
         let builder = RedisStore::builder().prefix(&*self.prefix).with_clock(&self.clock, Duration::from_millis(20));
         // How fast this machine is at the moment is no rule.
         let builder = builder.call_timeout(WATCHDOG);
-        let node = builder.connect(&SERVER.url()).await.expect("a server");
+        let node = builder.connect(&self.server.url()).await.expect("a server");
         self.nodes.lock().expect("no panic under it").push(node.clone());
         node
     }
