@@ -36,14 +36,29 @@ fn main() {
         return;
     }
     let waiting = if std::env::var_os("AIRLOCK_LONG").is_some() { 1_000_000 } else { 100_000 };
+    // `cargo bench -p airlock-tests --bench redis -- calls weight` measures no more than that.
+    let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let wanted = |name: &str| named.is_empty() || named.iter().any(|part| part == name);
     println!("{:<66} {:>10} {:>10} {:>6} {:>8}", "", "measured", "against", "ratio", "at most");
-    calls();
-    hand_over(waiting);
-    commands(waiting.min(100_000));
-    weight(waiting);
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-    wake_up(&runtime);
-    throughput(&runtime);
+    if wanted("calls") {
+        calls();
+    }
+    if wanted("hand-over") {
+        hand_over(waiting);
+    }
+    if wanted("commands") {
+        commands(waiting.min(100_000));
+    }
+    if wanted("weight") {
+        weight(waiting);
+    }
+    let runtime = || Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    if wanted("wake-up") {
+        wake_up(&runtime());
+    }
+    if wanted("throughput") {
+        throughput(&runtime());
+    }
 }
 
 fn report(what: &str, measured: f64, against: f64, at_most: f64) {

@@ -114,30 +114,43 @@ impl Stored {
 
     fn meta(&mut self, b: &mut Bytes<'_>) -> Result<(), String> {
         ensure!(b.number(1)? == 1, "another layout");
-        let meta = &mut self.meta;
+        let is_calm = b.number(1)? == 1;
+        let (meta, own) = (&mut self.meta, &mut self.own);
         (meta.arrival, meta.fence, meta.held) = (b.word()?, b.word()?, b.word()?);
-        (meta.waiting, meta.offered) = (b.word()?, b.word()?);
-        (meta.replenished_at, meta.drawn, meta.soonest) = (b.word()?, b.word()?, b.word()?);
+        (own.holders, own.spent, meta.soonest) = (b.word()?, b.word()?, b.word()?);
+        let _furthest = b.word()?;
+        own.floor = b.word()?;
+        let _expires_at = b.word()?;
         meta.override_limit = b.number(5)?.checked_sub(1).map(|limit| limit as u32);
+        let (is_agreed, revision) = (b.number(1)? == 1, b.word()?);
+        let low = Asked { limit: b.small()?, until: b.word()? };
+        let pick = b.sized(1)?.to_vec();
+        let high = if b.end().is_ok() { None } else { self.rest(b)? };
+        self.agreed = is_agreed.then_some((revision, low, high, pick));
+        let (meta, own) = (&self.meta, &self.own);
+        let calm = meta.waiting + meta.offered + own.groups + meta.replenished_at == 0 && meta.switch.is_none();
+        ensure!(is_calm == (calm && high.is_none()), "whether it is calm is said wrongly");
+        Ok(())
+    }
+
+    /// What is there of a gate that is not at rest; answers the higher limit.
+    fn rest(&mut self, b: &mut Bytes<'_>) -> Result<Option<Asked>, String> {
+        let (meta, own) = (&mut self.meta, &mut self.own);
+        (meta.waiting, meta.offered) = (b.word()?, b.word()?);
+        (meta.replenished_at, meta.drawn) = (b.word()?, b.word()?);
         (meta.pace, meta.pace_samples, meta.moved_at) = (b.double()?, b.number(1)? as u32, b.word()?);
         (meta.virtual_time, meta.period, meta.lanes) = (b.double()?, b.small()?, b.word()?);
         let _last_group = b.word()?;
-        let own = &mut self.own;
         (own.groups, own.listed, own.resting) = (b.word()?, b.word()?, b.word()?);
-        (own.holders, own.offers, own.waiters, own.spent) = (b.word()?, b.word()?, b.word()?, b.word()?);
-        own.floor = b.word()?;
-        let (_furthest, _expires_at) = (b.word()?, b.word()?);
-        let (is_agreed, revision) = (b.number(1)? == 1, b.word()?);
-        let low = Asked { limit: b.small()?, until: b.word()? };
+        (own.offers, own.waiters) = (b.word()?, b.word()?);
         let has_high = b.number(1)? == 1;
         let high = Asked { limit: b.small()?, until: b.word()? };
-        let pick = b.sized(1)?.to_vec();
-        self.agreed = is_agreed.then_some((revision, low, has_high.then_some(high), pick));
+        let high = has_high.then_some(high);
         let (state, until) = (b.text(1)?, b.word()?);
         let has_reason = b.number(1)? == 1;
         let because = b.text(4)?;
         let state = match &*state {
-            "" => return Ok(()),
+            "" => return Ok(high),
             "open" => SwitchState::Open,
             "closed" => SwitchState::Closed,
             "hold" => SwitchState::Hold,
@@ -146,7 +159,7 @@ impl Stored {
             other => return Err(format!("a switch set to {other}")),
         };
         meta.switch = Some(Box::new(Setting { state, until, because: has_reason.then(|| because.into()) }));
-        Ok(())
+        Ok(high)
     }
 
     /// Every index entry that these records ought to have.

@@ -11,7 +11,7 @@ use crate::gate::{
 pub use crate::store::shared::TicketId;
 
 /// Which form of keys and calls the script is for.
-pub const LAYOUT: u64 = 1;
+pub const LAYOUT: u8 = 1;
 
 /// A process that attends waiters.
 pub type NodeId = [u8; 16];
@@ -30,35 +30,59 @@ pub fn header(
     if spec.guarded {
         return Err(StoreError::not_executed("leases in Redis have deadlines: no guard lives beside its gate"));
     }
-    let record = match record {
-        Record::Nothing => "nothing",
-        Record::Changes => "changes",
-        Record::Names => "names",
-    };
     if spec.revision > NEVER {
         return Err(StoreError::not_executed("a revision of 2⁵³ or more is not a number to Redis"));
     }
+    let mut header = short_header(spec, conditions, record, keep)?;
     let mut writer = Writer::new();
-    writer.number(LAYOUT)?.bytes(prefix)?.bytes(&*spec.name)?.bytes(record)?.number(keep.min(NEVER))?;
-    writer.number(spec.limit.into())?.maybe_number(spec.rate.map(|rate| rate.interval))?;
+    writer.bytes(prefix)?.bytes(&*spec.name)?.maybe_number(spec.rate.map(|rate| rate.interval))?;
     writer.number(spec.rate.map_or(0, |rate| rate.burst).into())?.flag(spec.leased)?;
-    writer.number(spec.ttl.min(NEVER))?.number(spec.max_hold.min(NEVER))?;
-    writer.bytes(strategy(spec.pick)?)?;
     let line = &spec.line;
     writer.number(line.capacity.min(NEVER))?.number(line.group_capacity.min(NEVER))?;
     writer.number(line.presence.min(NEVER))?.number(line.claim_window.min(NEVER))?;
-    writer.flag(line.on_missed == OnMissed::Requeue)?.flag(spec.on_reentry == OnReentry::Share)?;
+    writer.flag(line.on_missed == OnMissed::Requeue)?;
     writer.number(line.refresh_after().min(NEVER))?.number(spec.step_bound.into())?;
     let switch = &conditions.switch;
     writer.bytes(switch_name(switch.state))?.number(switch.until.min(NEVER))?.maybe_bytes(switch.because.as_deref())?;
-    writer.number(conditions.unwell_until.min(NEVER))?;
-    writer.maybe_number(spec.shared.map(|_| spec.revision))?;
     writer.number(spec.shared.map_or(0, |nodes| nodes.presence).min(NEVER))?;
     writer.number(spec.shared.map_or(0, |nodes| nodes.confirmation).min(NEVER))?;
+    header.extend(writer.finish()?);
+    Ok(header)
+}
+
+/// What most calls need of it and no more, in fixed widths: unpacking an array takes as long as deciding.
+fn short_header(spec: &Spec, conditions: &Conditions, record: Record, keep: Micros) -> Result<Vec<u8>, StoreError> {
     // Whether nothing but the limit matters to a newcomer when nobody waits.
-    let plain = matches!(spec.pick, Pick::Head | Pick::Nobody) && !spec.line.counts_groups();
-    writer.flag(plain && spec.rate.is_none() && spec.leased)?;
-    writer.finish()
+    let is_plain = matches!(spec.pick, Pick::Head | Pick::Nobody)
+        && !spec.line.counts_groups()
+        && spec.rate.is_none()
+        && spec.leased
+        && conditions.switch.state == SwitchState::Open;
+    let record = match record {
+        Record::Nothing => 0,
+        Record::Changes => 1,
+        Record::Names => 2,
+    };
+    let strategy = strategy(spec.pick)?;
+    let mut header = Vec::with_capacity(256);
+    header.extend([LAYOUT, u8::from(is_plain), record]);
+    header.extend(word(keep));
+    header.extend(spec.limit.to_be_bytes());
+    header.extend(word(spec.ttl));
+    header.extend(word(spec.max_hold));
+    header.extend([u8::from(spec.on_reentry == OnReentry::Share), u8::from(spec.shared.is_some())]);
+    header.extend(word(spec.revision));
+    header.extend(word(conditions.unwell_until));
+    // A name and a few numbers: far from 255 bytes.
+    header.push(strategy.len() as u8);
+    header.extend(strategy);
+    Ok(header)
+}
+
+/// A number below 2⁵³.
+fn word(number: u64) -> [u8; 7] {
+    let [_, word @ ..] = number.min(NEVER).to_be_bytes();
+    word
 }
 
 /// A strategy: packed by itself, because a gate keeps by which one its line was formed.

@@ -24,11 +24,3 @@ local floor, max, min, abs = math.floor, math.max, math.min, math.abs
 -- Later than every deadline, and exact as a double.
 local NEVER = 9007199254740991
 local RETRY_HORIZON = 60000000
-
--- What one step works on, and what it can do. Most calls need little of it, and making a closure takes as long as using
--- it: so each file is a part, made when a name is missed that no part made so far has.
-local step, ledger = {}, {}
-local parts, ledger_parts = {}, {}
-local meta
-local spec
-local now

@@ -3,9 +3,6 @@
 -- What is read is kept for the call. Changed records are written at the end of it, and changed index entries before the
 -- next look at an index, each in one command.
 ledger_parts[#ledger_parts + 1] = function()
-  -- How many members one command may have: fewer than Lua's stack holds.
-  local AT_ONCE = 1000
-
   -- By ticket id: { ticket, identity, node }, or false where there is none.
   local entries = {}
   -- By identity: a ticket id, or false.
@@ -41,10 +38,10 @@ ledger_parts[#ledger_parts + 1] = function()
   end
   ledger.drop = drop
 
-  -- Sends a command with many arguments in portions.
+  -- Sends a command with many arguments, in portions that Lua's stack holds.
   local function send(command, key, list)
-    for first = 1, #list, AT_ONCE do
-      call(command, key, unpack(list, first, min(first + AT_ONCE - 1, #list)))
+    for first = 1, #list, 1000 do
+      call(command, key, unpack(list, first, min(first + 999, #list)))
     end
   end
 
@@ -289,12 +286,41 @@ ledger_parts[#ledger_parts + 1] = function()
     return ledger.group_record(kind, name)
   end
 
+  -- When nothing will be left to know of this gate.
+  local function lasts_until()
+    local switch = meta.switch
+    if meta.override or switch and switch.ends_at >= NEVER then return NEVER end
+    -- Somebody may have asked for longer than is usual here.
+    local ends_at = max(now + keep, meta.furthest + keep / 2, meta.replenished_at)
+    return floor(min(switch and max(ends_at, switch.ends_at) or ends_at, NEVER - 1))
+  end
+
+  -- Notes when that is, unless it is known to be at about that time. Answers from which key on they need to be given an
+  -- end: both, or the sorted set alone where it has just been made.
+  local function renew(has_new_index)
+    local wanted, known = lasts_until(), meta.expires_at
+    -- How much sooner it may be, so that it need not be put off with every command. Later than it should, it is: a
+    -- switch was cleared, a gate is empty, or the clock went back.
+    local is_right = known > 0 and (wanted >= NEVER) == (known >= NEVER) and abs(wanted - known) <= keep / 4
+    if is_right then return has_new_index and 2 end
+    meta.expires_at = wanted
+    return 1
+  end
+
+  -- Gives them that end.
+  local function expire(first)
+    local left = floor((meta.expires_at - now) / 1000) + 1
+    for i = first, 2 do
+      if meta.expires_at >= NEVER then call('PERSIST', KEYS[i]) else call('PEXPIRE', KEYS[i], left) end
+    end
+  end
+
   -- Writes what has changed.
   function ledger.close()
     local dirty = next(changed) ~= nil or #touched > 0
     if not dirty and packed_meta(meta) == (meta_bytes or packed_meta(new_meta())) then return end
     ledger.flush()
-    local first = renewed(endless_index and ledger.is_indexed())
+    local first = renew(endless_index and ledger.is_indexed())
     local new, old = { 'm', packed_meta(meta) }, {}
     for field in pairs(changed) do
       local record = record_of(field)

@@ -91,8 +91,8 @@ local function run()
         messages[#messages + 1] = { node, { spec.name, ARGV[2], id, what, detail } }
       end
     end
-    if spec.record == 'nothing' then return end
-    local node, identity = ledger.node(id), spec.record == 'names' and ledger.identity(id) or ''
+    if telling == 0 then return end
+    local node, identity = ledger.node(id), telling == 2 and ledger.identity(id) or ''
     step.effects[#step.effects + 1] = {
       what, id, node ~= '' and node, identity ~= '' and identity, ticket.fence, ticket.arrival, ticket.since, awaited,
       detail or false,
@@ -186,14 +186,15 @@ local function run()
   local HEX = string.rep('%02x', 16)
 
   ledger.open(fields, found)
-  local answers = {}
-  for i = 1, #commands do answers[i] = decide(commands[i]) end
+  for i = done + 1, #commands do answers[i] = cmsgpack.pack(decide(commands[i])) end
   ledger.close()
   for i = 1, #messages do
     local node = string.format(HEX, string.byte(messages[i][1], 1, 16))
     call('PUBLISH', spec.prefix .. ':node:' .. node, cmsgpack.pack(messages[i][2]))
   end
-  return cmsgpack.pack({ now, answers })
+  local count = #answers
+  local counted = count < 16 and string.char(144 + count) or pack('>BI2', 220, count)
+  return pack('>c2I8', '\146\207', now) .. counted .. table.concat(answers)
 end
 
 return run()

@@ -1,108 +1,180 @@
--- Short cuts: a newcomer for whom there is room or none, the release of a lease, and its renewal, one in a call, where
--- nobody waits and nothing is due. That is most of what a service asks, and takes as long by the way of all
--- others as making that way. The tests run both. Everything else answers nothing, and nothing is changed.
+-- Short cuts: a newcomer for whom there is room or none, the release of a lease, and its renewal, where nobody waits and
+-- nothing is due. That is most of what a service asks, and takes less than the making of what decides all the rest.
+-- As many commands of a call as can be are decided like this, from the first on, and written together; those behind them
+-- find it done. What cannot be has changed nothing. The tests run both ways.
+--
+-- There are no functions here: making one costs more than what most of this does.
 
--- Whether the nodes are of one mind, and then, that this one has asked again (G18).
-local function agree_quickly()
-  if not spec.revision then return true end
-  if meta.agreed and (meta.revision ~= spec.revision or meta.low ~= spec.limit or meta.high) then return false end
-  meta.agreed, meta.revision, meta.low, meta.low_until = true, spec.revision, spec.limit, min(now + spec.ttl, NEVER)
-  meta.pick = spec.pick
-  return true
-end
+-- How many commands are decided, and the answers to them in MessagePack.
+local done, answers = 0, {}
 
--- Writes the gate's own record, and what else there is, and answers.
-local function answer_quickly(outcome, effect, has_new_index, ...)
-  local next_at = meta.soonest < NEVER and meta.soonest
-  local idle = meta.holders + meta.spent == 0 and not meta.override
-  if idle then
-    meta = rested(meta)
+if is_plain == 1 and unwell_until <= now then
+  local NO, YES, NONE = '\194', '\195', '\144'
+
+  -- A new gate knows nothing, and nothing is due.
+  local record = found[1] or pack(OWN, LAYOUT, 1, 0, 0, 0, 0, 0, NEVER, 0, 0, 0, 0, 0, 0, 0, 0, 0, '')
+  local _, is_calm, arrival, fence, held, holders, spent, soonest, furthest, lowest, ends_at, override, is_agreed,
+    agreed_on, low, low_until, line_pick, rest_at = parse(OWN, record)
+  local rest = sub(record, rest_at)
+  local had_members = holders + spent > 0
+  local in_force = override > 0 and override - 1 or limit
+  -- Whether the nodes that share it are of one mind; then, this one asks again with it (G18).
+  local is_settled = is_calm == 1
+  if is_shared == 1 then
+    is_settled = is_settled and (is_agreed == 0 or agreed_on == revision and low == limit)
+    is_agreed, agreed_on, low, low_until, line_pick = 1, revision, limit, min(now + ttl, NEVER), pick
   end
-  local first = renewed(has_new_index)
-  call('HSET', KEYS[1], 'm', packed_meta(meta), ...)
-  if first then expire(first) end
-  local effects = effect and spec.record ~= 'nothing' and { effect } or {}
-  return cmsgpack.pack({ now, { { outcome, false, next_at, effects, idle, true } } })
-end
 
--- An identity, for whoever wants to hear of it.
-local function told_of(identity)
-  return spec.record == 'names' and identity
-end
+  -- Members of the sorted set to add and to take out, fields of the hash to set and to take out.
+  local members, old_members, records, old_fields = {}, {}, {}, {}
+  -- Whom a command was about: what was found of them does not hold any more.
+  local touched = {}
+  local position = 1
+  -- In portions that Lua's stack holds; and what was just let in may be due at once.
+  while is_settled and soonest > now and done < #commands and done < 1000 do
+    local c = commands[done + 1]
+    local verb, id, identity = c[1], c[4], c[5]
+    local ticket, other
+    if id then
+      position = position + 1
+      ticket = found[position]
+    end
+    if identity then
+      position = position + 1
+      other = found[position]
+    end
+    if not id or touched[id] or touched[identity] then break end
+    -- What is answered, and what is told of it.
+    local outcome, effect
 
-local function enter_quickly(c)
-  local id, identity, weight = c[4], c[5], c[9]
-  local limit = meta.override or spec.limit
-  local has_room = meta.held + weight <= limit
-  if weight > limit or meta.holders > 0 and meta.floor == 0 then return nil end
-  if not has_room and (c[14] ~= 'no' or meta.holders == 0) then return nil end
-  if not agree_quickly() then return nil end
-  if not has_room then return answer_quickly({ 'refused', 'full', false, false }) end
-  local arrival, fence = max(now, meta.arrival + 1), max(now, meta.fence + 1)
-  local deadline = min(now + spec.ttl, now + spec.max_hold, NEVER)
-  local is_new = meta.holders + meta.spent == 0
-  if meta.holders == 0 then meta.floor = fence end
-  meta.arrival, meta.fence, meta.held, meta.holders = arrival, fence, meta.held + weight, meta.holders + 1
-  meta.soonest, meta.furthest = min(meta.soonest, deadline), max(meta.furthest, deadline)
-  call(
-    'ZADD', KEYS[2], '0', pack('>c1I7I7c0', 'h', deadline, arrival, id), '0', pack('>c1I7c0', 'i', fence, id)
-  )
-  local record = pack(
-    TICKET, 7, 'holding', 'away', weight, 0, 0, c[10], c[11], arrival, fence, deadline, 0, now, 0, 8, 'released', 0, '',
-    identity and #identity or 0, identity or ''
-  )
-  local shared = identity and spec.share or false
-  local outcome = { 'admitted', { fence, meta.floor, deadline, shared, max(now - arrival, 0), true } }
-  local effect = { 'admitted', id, false, told_of(identity), fence, arrival, now, false, false }
-  if identity then return answer_quickly(outcome, effect, is_new, 't' .. id, record, 'i' .. identity, id) end
-  return answer_quickly(outcome, effect, is_new, 't' .. id, record)
-end
+    if verb == 'enter' and not ticket and not other then
+      local weight = c[9]
+      if weight > in_force then break end
+      if held + weight > in_force then
+        -- No room, and whoever is inside is not about to go.
+        if c[14] ~= 'no' or holders == 0 then break end
+        outcome = '\148\167refused\164full\194\194'
+      else
+        if holders == 0 then
+          lowest = max(now, fence + 1)
+        elseif lowest == 0 then
+          -- Whoever had the lowest fence has left. Looked up once: those who come have higher ones.
+          if #members > 0 then call('ZADD', KEYS[2], unpack(members)) end
+          if #old_members > 0 then call('ZREM', KEYS[2], unpack(old_members)) end
+          members, old_members = {}, {}
+          lowest = parse('>I7', call('ZRANGEBYLEX', KEYS[2], '[i', '(j', 'LIMIT', 0, 1)[1], 2)
+        end
+        arrival, fence = max(now, arrival + 1), max(now, fence + 1)
+        held, holders = held + weight, holders + 1
+        local deadline = min(now + ttl, now + max_hold, NEVER)
+        soonest, furthest = min(soonest, deadline), max(furthest, deadline)
+        local count = #members
+        members[count + 1], members[count + 2] = '0', pack('>c1I7I7c0', 'h', deadline, arrival, id)
+        members[count + 3], members[count + 4] = '0', pack('>c1I7c0', 'i', fence, id)
+        count = #records
+        records[count + 1] = 't' .. id
+        records[count + 2] = pack(
+          TICKET, 7, 'holding', 'away', weight, 0, 0, c[10], c[11], arrival, fence, deadline, 0, now, 0, 8, 'released',
+          0, '', identity and #identity or 0, identity or ''
+        )
+        if identity then
+          records[count + 3], records[count + 4] = 'i' .. identity, id
+          touched[identity] = true
+        end
+        touched[id] = true
+        outcome = pack(
+          '>c12I8BI8BI8BBB', '\146\168admitted\150\207', fence, 207, lowest, 207, deadline,
+          identity and shares == 1 and 195 or 194, 0, 195
+        )
+        if telling > 0 then
+          effect = { 'admitted', id, false, telling == 2 and identity, fence, arrival, now, false, false }
+        end
+      end
 
-local function release_quickly(id, ticket, node, identity)
-  if not agree_quickly() then return nil end
-  meta.held, meta.holders = meta.held - ticket.weight, meta.holders - 1
-  if meta.floor == ticket.fence then meta.floor = 0 end
-  call('ZREM', KEYS[2], due_member(id, ticket), inside_member(id, ticket))
-  if identity then call('HDEL', KEYS[1], 't' .. id, 'i' .. identity) else call('HDEL', KEYS[1], 't' .. id) end
-  local effect = {
-    'ended', id, node ~= '' and node, told_of(identity), ticket.fence, ticket.arrival, ticket.since, false, 'released',
-  }
-  return answer_quickly({ 'released' }, effect, false)
-end
+    elseif ticket and (verb == 'renew' or verb == 'give-up' and not c[7]) then
+      local state, attend, weight, group, lane, score, per_second, came, its_fence, deadline, present_until, since,
+        nonce, ending, node, owner = parse(TICKET, ticket)
+      if state ~= 'holding' or deadline <= now or deadline >= NEVER then break end
+      local due = pack('>c1I7I7c0', 'h', deadline, came, id)
+      if verb == 'renew' then
+        local longest = min(since + max_hold, NEVER)
+        local later = max(min(now + (c[7] or ttl), NEVER - 1, longest), deadline)
+        if later > deadline then
+          furthest = max(furthest, later)
+          old_members[#old_members + 1] = due
+          local count = #members
+          members[count + 1], members[count + 2] = '0', pack('>c1I7I7c0', 'h', later, came, id)
+          count = #records
+          records[count + 1] = 't' .. id
+          records[count + 2] = pack(
+            TICKET, 7, 'holding', attend, weight, group, lane, score, per_second, came, its_fence, later, present_until,
+            since, nonce, #ending, ending, #node, node, #owner, owner
+          )
+          touched[id] = true
+        end
+        outcome = '\146\167renewed' .. pack('>BI8', 207, later)
+      else
+        if group ~= 0 then break end
+        held, holders = held - weight, holders - 1
+        if lowest == its_fence then lowest = 0 end
+        local count = #old_members
+        old_members[count + 1], old_members[count + 2] = due, pack('>c1I7c0', 'i', its_fence, id)
+        old_fields[#old_fields + 1] = 't' .. id
+        if owner ~= '' then old_fields[#old_fields + 1] = 'i' .. owner end
+        touched[id] = true
+        outcome = '\145\168released'
+        if telling > 0 then
+          effect = {
+            'ended', id, node ~= '' and node, telling == 2 and owner ~= '' and owner, its_fence, came, since, false,
+            'released',
+          }
+        end
+      end
 
-local function renew_quickly(id, ticket, node, identity, ttl)
-  if not agree_quickly() then return nil end
-  local longest = min(ticket.since + spec.max_hold, NEVER)
-  local deadline = max(min(now + (ttl or spec.ttl), NEVER - 1, longest), ticket.deadline)
-  local outcome = { 'renewed', deadline }
-  if deadline == ticket.deadline then return answer_quickly(outcome, nil, false) end
-  local old = due_member(id, ticket)
-  ticket.deadline = deadline
-  meta.furthest = max(meta.furthest, deadline)
-  call('ZADD', KEYS[2], '0', due_member(id, ticket))
-  call('ZREM', KEYS[2], old)
-  return answer_quickly(outcome, nil, false, 't' .. id, packed_ticket(ticket, node, identity))
-end
+    else
+      break
+    end
 
--- Nobody waits, nothing is due, and nothing but the limit matters.
-if
-  #commands == 1 and spec.plain and not meta.switch and spec.switch.state == 'open' and spec.unwell_until <= now
-  and meta.soonest > now and meta.waiting + meta.offered + meta.groups + meta.replenished_at == 0
-then
-  local c, answer = commands[1], nil
-  if c[1] == 'enter' then
-    -- Neither the token nor the identity is known.
-    if not found[2] and not found[3] then answer = enter_quickly(c) end
-  elseif c[4] and found[2] and (c[1] == 'give-up' and not c[7] or c[1] == 'renew') then
-    local ticket, node, identity = parse_ticket(found[2])
-    if ticket.state == 'holding' and ticket.deadline > now and ticket.deadline < NEVER then
-      if c[1] == 'renew' then
-        answer = renew_quickly(c[4], ticket, node, identity, c[7])
-      elseif ticket.group == 0 then
-        answer = release_quickly(c[4], ticket, node, identity ~= '' and identity)
+    local looks_at = soonest < NEVER and pack('>BI8', 207, soonest) or NO
+    local effects = effect and '\145' .. cmsgpack.pack(effect) or NONE
+    local is_idle = holders + spent == 0 and override == 0
+    if is_idle then
+      -- Its last numbers are left of it, and what its nodes are agreed on (G2, G18).
+      held, soonest, furthest, lowest, rest = 0, NEVER, 0, 0, ''
+    end
+    done = done + 1
+    answers[done] = '\150' .. outcome .. NO .. looks_at .. effects .. (is_idle and YES or NO) .. YES
+  end
+
+  if done > 0 then
+    -- In this order the set is not empty in between, which would lose it its end.
+    if #members > 0 then call('ZADD', KEYS[2], unpack(members)) end
+    if #old_members > 0 then call('ZREM', KEYS[2], unpack(old_members)) end
+    if #old_fields > 0 then call('HDEL', KEYS[1], unpack(old_fields)) end
+    -- When it is forgotten: as ledger.lua has it.
+    local wanted = override > 0 and NEVER or floor(min(max(now + keep, furthest + keep / 2), NEVER - 1))
+    local is_right = ends_at > 0 and (wanted >= NEVER) == (ends_at >= NEVER) and abs(wanted - ends_at) <= keep / 4
+    if not is_right then ends_at = wanted end
+    local count = #records
+    records[count + 1] = 'm'
+    records[count + 2] = pack(
+      OWN, LAYOUT, 1, arrival, fence, held, holders, spent, soonest, furthest, lowest, ends_at, override, is_agreed,
+      agreed_on, low, low_until, #line_pick, line_pick
+    ) .. rest
+    call('HSET', KEYS[1], unpack(records))
+    for i = 1, 2 do
+      if not is_right or i == 2 and not had_members and holders + spent > 0 then
+        if ends_at >= NEVER then
+          call('PERSIST', KEYS[i])
+        else
+          call('PEXPIRE', KEYS[i], floor((ends_at - now) / 1000) + 1)
+        end
       end
     end
   end
-  if answer then return answer end
 end
 
+if done == #commands then
+  local counted = done < 16 and string.char(144 + done) or pack('>BI2', 220, done)
+  return pack('>c2I8', '\146\207', now) .. counted .. table.concat(answers)
+end
