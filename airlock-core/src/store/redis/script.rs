@@ -7,6 +7,7 @@ pub const TEXT: &str = concat!(
     include_str!("lua/begin.lua"),
     include_str!("lua/quick.lua"),
     include_str!("lua/tables.lua"),
+    include_str!("lua/command.lua"),
     include_str!("lua/spec.lua"),
     include_str!("lua/ledger.lua"),
     include_str!("lua/indexes.lua"),

@@ -1,12 +1,16 @@
 //! What is said to the script, and by it.
 
+mod request;
+
 use std::sync::Arc;
 
-use super::msgpack::{Reader, Writer, unexpected};
+pub use request::{command, header, strategy};
+
+
+use super::msgpack::{Reader, unexpected};
 use crate::error::StoreError;
 use crate::gate::{
-    Answer, Change, Conditions, Denial, Effect, Ending, Enter, Grant, Holder, Inspection, Key, Micros, NEVER, OnMissed,
-    OnReentry, Outcome, Pick, Place, Record, Spec, Stay, SwitchState, Verb, Waiter, Whom,
+    Answer, Change, Denial, Effect, Ending, Grant, Holder, Inspection, Micros, Outcome, Place, SwitchState, Waiter,
 };
 pub use crate::store::shared::TicketId;
 
@@ -15,155 +19,6 @@ pub const LAYOUT: u8 = 1;
 
 /// A process that attends waiters.
 pub type NodeId = [u8; 16];
-
-/// The first argument of a call: the airlock, and what holds for all of its gates at the moment.
-///
-/// `keep` is for how long a gate is kept after the last command that changed it: twice the longest time anything of it
-/// may take, and a minute.
-pub fn header(
-    spec: &Spec,
-    conditions: &Conditions,
-    prefix: &str,
-    record: Record,
-    keep: Micros,
-) -> Result<Vec<u8>, StoreError> {
-    if spec.guarded {
-        return Err(StoreError::not_executed("leases in Redis have deadlines: no guard lives beside its gate"));
-    }
-    if spec.revision > NEVER {
-        return Err(StoreError::not_executed("a revision of 2⁵³ or more is not a number to Redis"));
-    }
-    let mut header = short_header(spec, conditions, record, keep)?;
-    let mut writer = Writer::new();
-    writer.bytes(prefix)?.bytes(&*spec.name)?.maybe_number(spec.rate.map(|rate| rate.interval))?;
-    writer.number(spec.rate.map_or(0, |rate| rate.burst).into())?.flag(spec.leased)?;
-    let line = &spec.line;
-    writer.number(line.capacity.min(NEVER))?.number(line.group_capacity.min(NEVER))?;
-    writer.number(line.presence.min(NEVER))?.number(line.claim_window.min(NEVER))?;
-    writer.flag(line.on_missed == OnMissed::Requeue)?;
-    writer.number(line.refresh_after().min(NEVER))?.number(spec.step_bound.into())?;
-    let switch = &conditions.switch;
-    writer.bytes(switch_name(switch.state))?.number(switch.until.min(NEVER))?.maybe_bytes(switch.because.as_deref())?;
-    writer.number(spec.shared.map_or(0, |nodes| nodes.presence).min(NEVER))?;
-    writer.number(spec.shared.map_or(0, |nodes| nodes.confirmation).min(NEVER))?;
-    header.extend(writer.finish()?);
-    Ok(header)
-}
-
-/// What most calls need of it and no more, in fixed widths: unpacking an array takes as long as deciding.
-fn short_header(spec: &Spec, conditions: &Conditions, record: Record, keep: Micros) -> Result<Vec<u8>, StoreError> {
-    // Whether nothing but the limit matters to a newcomer when nobody waits.
-    let is_plain = matches!(spec.pick, Pick::Head | Pick::Nobody)
-        && !spec.line.counts_groups()
-        && spec.rate.is_none()
-        && spec.leased
-        && conditions.switch.state == SwitchState::Open;
-    let record = match record {
-        Record::Nothing => 0,
-        Record::Changes => 1,
-        Record::Names => 2,
-    };
-    let strategy = strategy(spec.pick)?;
-    let mut header = Vec::with_capacity(256);
-    header.extend([LAYOUT, u8::from(is_plain), record]);
-    header.extend(word(keep));
-    header.extend(spec.limit.to_be_bytes());
-    header.extend(word(spec.ttl));
-    header.extend(word(spec.max_hold));
-    header.extend([u8::from(spec.on_reentry == OnReentry::Share), u8::from(spec.shared.is_some())]);
-    header.extend(word(spec.revision));
-    header.extend(word(conditions.unwell_until));
-    // A name and a few numbers: far from 255 bytes.
-    header.push(strategy.len() as u8);
-    header.extend(strategy);
-    Ok(header)
-}
-
-/// A number below 2⁵³.
-fn word(number: u64) -> [u8; 7] {
-    let [_, word @ ..] = number.min(NEVER).to_be_bytes();
-    word
-}
-
-/// A strategy: packed by itself, because a gate keeps by which one its line was formed.
-pub fn strategy(pick: Pick) -> Result<Vec<u8>, StoreError> {
-    let (name, overdue, [base, per_second, max]) = match pick {
-        Pick::Nobody => ("nobody", None, [0.0; 3]),
-        Pick::Head => ("head", None, [0.0; 3]),
-        Pick::Fair => ("fair", None, [0.0; 3]),
-        Pick::Uniform { overdue } => ("uniform", overdue, [0.0; 3]),
-        Pick::Aging { base, per_second, max } => ("aging", None, [base, per_second, max]),
-    };
-    let mut writer = Writer::new();
-    writer.bytes(name)?.maybe_number(overdue.map(|overdue| overdue.min(NEVER)))?;
-    writer.double(base)?.double(per_second)?.double(max)?;
-    writer.finish()
-}
-
-/// A further argument of a call: one command. `node` is whom to tell of a waiter that stays beside the gate.
-///
-/// # Errors
-///
-/// For what only a store of this process can do: handles, and entering without a token.
-pub fn command(verb: &Verb<'_>, entropy: u64, node: Option<&NodeId>) -> Result<Vec<u8>, StoreError> {
-    let mut writer = Writer::new();
-    let name = match verb {
-        Verb::Enter(_) => "enter",
-        Verb::Poll { .. } => "poll",
-        Verb::Look { .. } => "look",
-        Verb::Claim { .. } => "claim",
-        Verb::Renew { .. } => "renew",
-        Verb::Adopt { .. } => "adopt",
-        Verb::Restore { .. } => "restore",
-        Verb::GiveUp { .. } => "give-up",
-        Verb::Resize { .. } => "resize",
-        Verb::Switch { .. } => "switch",
-        Verb::Evict { .. } => "evict",
-        Verb::Inspect { .. } => "inspect",
-        Verb::Tick => "tick",
-    };
-    writer.bytes(name)?.number(entropy >> 32)?.number(entropy & 0xffff_ffff)?;
-    let (id, identity, fence) = match *verb {
-        Verb::Enter(Enter { key: Some(Key::Token(secret)), identity, .. }) => {
-            (Some(TicketId::of(&secret)), identity, 0)
-        }
-        Verb::Enter(_) => return Err(StoreError::not_executed("who enters by Redis needs a token")),
-        Verb::Evict { whom: Whom::Identity(identity) } => (None, Some(identity), 0),
-        Verb::Evict { whom: Whom::Fence(fence) } => (None, None, fence),
-        _ => match verb.key() {
-            Some(Key::Token(secret)) => (Some(TicketId::of(&secret)), None, 0),
-            Some(Key::Identity { identity, fence }) => (None, Some(identity), fence),
-            Some(Key::Local(_)) => return Err(StoreError::not_executed("a handle means nothing to Redis")),
-            None => (None, None, 0),
-        },
-    };
-    writer.maybe_bytes(id.map(|id| id.0))?.maybe_bytes(identity)?.number(fence.min(NEVER))?;
-    match *verb {
-        Verb::Enter(enter) => {
-            let stay = match enter.stay {
-                Stay::No => "no",
-                Stay::Here => "here",
-                Stay::Away => "away",
-            };
-            writer.maybe_bytes(node)?.maybe_bytes(enter.group)?.number(enter.weight.into())?;
-            writer.double(enter.score)?.double(enter.per_second)?.double(enter.share)?;
-            writer.number(enter.cap.into())?.bytes(stay)?;
-        }
-        // A nonce has 53 bits: what is above names none, and shall not become one.
-        Verb::Claim { nonce, .. } => drop(writer.number(nonce.min(NEVER + 1))?),
-        Verb::Renew { ttl, .. } => drop(writer.maybe_number(ttl.map(|ttl| ttl.min(NEVER)))?),
-        Verb::Adopt { detach, .. } => drop(writer.flag(detach)?),
-        Verb::GiveUp { doubt, .. } => drop(writer.flag(doubt)?),
-        Verb::Resize { limit } => drop(writer.maybe_number(limit.map(u64::from))?),
-        Verb::Switch { state, reopen_in, because } => {
-            writer.maybe_bytes(state.map(switch_name))?.maybe_number(reopen_in.map(|after| after.min(NEVER)))?;
-            writer.maybe_bytes(because)?;
-        }
-        Verb::Inspect { page } => drop(writer.number(page.offset.min(NEVER))?.number(page.count.min(NEVER))?),
-        Verb::Poll { .. } | Verb::Look { .. } | Verb::Restore { .. } | Verb::Evict { .. } | Verb::Tick => {}
-    }
-    writer.finish()
-}
 
 /// What became of one command.
 #[derive(Clone, Debug)]
@@ -398,6 +253,7 @@ pub fn ending(name: &str) -> Result<Ending, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gate::{Enter, Key, Stay, Verb};
     use crate::token::Secret;
 
     /// An answer: who asked waits, and another is told.

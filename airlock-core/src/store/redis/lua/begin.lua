@@ -14,13 +14,12 @@ if layout ~= LAYOUT then
   return redis.error_reply('AIRLOCK the script is for another layout than ' .. layout)
 end
 
--- The commands, and what is stored of those whom they name, behind the gate's own record.
-local commands, fields = {}, { 'm' }
+-- What is stored of those whom the commands name, behind the gate's own record.
+local fields = { 'm', nil, nil }
 for i = 3, #ARGV do
-  local c = cmsgpack.unpack(ARGV[i])
-  commands[i - 2] = c
-  if c[4] then fields[#fields + 1] = 't' .. c[4] end
-  if c[5] then fields[#fields + 1] = 'i' .. c[5] end
+  local _, id, identity = parse(COMMAND, ARGV[i])
+  if id ~= '' then fields[#fields + 1] = 't' .. id end
+  if identity ~= '' then fields[#fields + 1] = 'i' .. identity end
 end
 local found = call('HMGET', KEYS[1], unpack(fields))
 if found[1] and parse('B', found[1]) ~= LAYOUT then

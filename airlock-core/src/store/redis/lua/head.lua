@@ -6,9 +6,9 @@
 --          `L` the line, by lane, order key, arrival; `h`, `o`, `w`, `s` deadlines of who holds, is offered a place,
 --          waits, is over, by deadline, arrival; `i` who is inside, by fence; `l` groups that may go, by tag, head;
 --          `r` groups that rest, by period, last tag. The line comes first, so that a rank in the set is a rank in it.
--- ARGV[1]  the airlock, and what holds for all of its gates: a MessagePack array, see begin.lua
+-- ARGV[1]  the airlock, and what holds for all of its gates: packed, see begin.lua and spec.lua
 -- ARGV[2]  the resource
--- ARGV[3…] one command each: a MessagePack array { verb, entropy, entropy, ticket id, identity, fence, … }
+-- ARGV[3…] one command each, packed: see record.lua and command.lua
 --
 -- Answers a MessagePack array: the time, and an array with { outcome, more, next at, effects, idle, own } for each command.
 -- What is not there is false.

@@ -99,34 +99,26 @@ local function run()
     }
   end
 
-  local function enter(c)
-    return step.enter({
-      id = c[4], identity = c[5], node = c[7], group = c[8], weight = c[9], score = c[10], per_second = c[11],
-      share = c[12], cap = c[13], stay = c[14],
-    })
-  end
-
   local function apply(verb, c)
-    if verb == 'enter' then return enter(c) end
+    if verb == 'enter' then return step.enter(c) end
     if verb == 'tick' then return { 'done' } end
-    if verb == 'inspect' then return step.inspect(c[7], c[8]) end
-    if verb == 'resize' then return step.resize(c[7]) end
-    if verb == 'switch' then return step.set_switch(c[7], c[8], c[9]) end
-    if verb == 'evict' then return step.evict(c[5], c[6]) end
-    local key = { id = c[4], identity = c[5], fence = c[6] }
-    if verb == 'give-up' then return step.give_up(key, c[7]) end
-    if verb == 'renew' then return step.renew(key, c[7]) end
-    if verb == 'poll' then return step.poll(key, true) end
-    if verb == 'look' then return step.poll(key, false) end
-    if verb == 'claim' then return step.claim(key, c[7]) end
-    if verb == 'adopt' then return step.adopt(key, c[7]) end
-    if verb == 'restore' then return step.restore(key) end
+    if verb == 'inspect' then return step.inspect(c.offset, c.count) end
+    if verb == 'resize' then return step.resize(c.limit) end
+    if verb == 'switch' then return step.set_switch(c.state, c.reopen_in, c.because) end
+    if verb == 'evict' then return step.evict(c.identity, c.fence) end
+    if verb == 'give-up' then return step.give_up(c, c.doubt) end
+    if verb == 'renew' then return step.renew(c, c.ttl) end
+    if verb == 'poll' then return step.poll(c, true) end
+    if verb == 'look' then return step.poll(c, false) end
+    if verb == 'claim' then return step.claim(c, c.nonce) end
+    if verb == 'adopt' then return step.adopt(c, c.detach) end
+    if verb == 'restore' then return step.restore(c) end
     error('no such verb: ' .. verb)
   end
 
   -- A waiter that asked in this very command and was chosen in its last promotion is told so at once (G10).
   local function reconsider(c, outcome)
-    local id, ticket = step.find(c[4])
+    local id, ticket = step.find(c.id)
     if not id then return outcome end
     if ticket.state == 'offered' then return step.take_offer(id, ticket) end
     if ticket.state == 'holding' then return { 'admitted', step.grant_of(id, ticket, spec.leased) } end
@@ -155,12 +147,12 @@ local function run()
   end
 
   local function decide(c)
-    local verb = c[1]
-    step.x, step.y = c[2], c[3]
+    local verb = c.verb
+    step.x, step.y = c.x, c.y
     -- All zeros would stay so.
     if step.x == 0 and step.y == 0 then step.y = 1 end
     step.budget, step.more, step.effects, step.is_others = spec.step_bound, false, {}, false
-    step.asks = (verb == 'enter' or verb == 'give-up') and c[4]
+    step.asks = (verb == 'enter' or verb == 'give-up') and c.id
     step.configured = spec.limit
     if spec.revision then step.agree() end
     go_by(spec.revision and meta.pick or spec.pick)
@@ -186,15 +178,13 @@ local function run()
   local HEX = string.rep('%02x', 16)
 
   ledger.open(fields, found)
-  for i = done + 1, #commands do answers[i] = cmsgpack.pack(decide(commands[i])) end
+  for i = done + 1, count do answers[i] = cmsgpack.pack(decide(command_of(ARGV[i + 2]))) end
   ledger.close()
   for i = 1, #messages do
     local node = string.format(HEX, string.byte(messages[i][1], 1, 16))
     call('PUBLISH', spec.prefix .. ':node:' .. node, cmsgpack.pack(messages[i][2]))
   end
-  local count = #answers
-  local counted = count < 16 and string.char(144 + count) or pack('>BI2', 220, count)
-  return pack('>c2I8', '\146\207', now) .. counted .. table.concat(answers)
+  return pack('>c2I8BI2', '\146\207', now, 220, count) .. table.concat(answers)
 end
 
 return run()

@@ -6,7 +6,8 @@
 -- There are no functions here: making one costs more than what most of this does.
 
 -- How many commands are decided, and the answers to them in MessagePack.
-local done, answers = 0, {}
+local count = #ARGV - 2
+local done, answers = 0, { nil }
 
 if is_plain == 1 and unwell_until <= now then
   local NO, YES, NONE = '\194', '\195', '\144'
@@ -25,91 +26,99 @@ if is_plain == 1 and unwell_until <= now then
     is_agreed, agreed_on, low, low_until, line_pick = 1, revision, limit, min(now + ttl, NEVER), pick
   end
 
-  -- Members of the sorted set to add and to take out, fields of the hash to set and to take out.
-  local members, old_members, records, old_fields = {}, {}, {}, {}
+  -- Members of the sorted set to add and to take out, fields of the hash to set and to take out: made with as many places
+  -- as one command needs, since a table that grows costs more than one that is large enough.
+  local members, old_members, records, old_fields
+  local member_count, old_count, record_count, field_count = 0, 0, 0, 0
   -- Whom a command was about: what was found of them does not hold any more.
   local touched = {}
   local position = 1
   -- In portions that Lua's stack holds; and what was just let in may be due at once.
-  while is_settled and soonest > now and done < #commands and done < 1000 do
-    local c = commands[done + 1]
-    local verb, id, identity = c[1], c[4], c[5]
+  while is_settled and soonest > now and done < count and done < 1000 do
+    local command = ARGV[done + 3]
+    local verb, id, identity, _, _, _, own_at = parse(COMMAND, command)
     local ticket, other
-    if id then
+    if id ~= '' then
       position = position + 1
       ticket = found[position]
     end
-    if identity then
+    if identity ~= '' then
       position = position + 1
       other = found[position]
     end
-    if not id or touched[id] or touched[identity] then break end
+    if id == '' or touched[id] or touched[identity] then break end
     -- What is answered, and what is told of it.
     local outcome, effect
 
-    if verb == 'enter' and not ticket and not other then
-      local weight = c[9]
+    if verb == 'e' and not ticket and not other then
+      local stay, weight, score, per_second = parse(ENTER, command, own_at)
       if weight > in_force then break end
       if held + weight > in_force then
         -- No room, and whoever is inside is not about to go.
-        if c[14] ~= 'no' or holders == 0 then break end
+        if stay ~= 'n' or holders == 0 then break end
         outcome = '\148\167refused\164full\194\194'
       else
         if holders == 0 then
           lowest = max(now, fence + 1)
         elseif lowest == 0 then
           -- Whoever had the lowest fence has left. Looked up once: those who come have higher ones.
-          if #members > 0 then call('ZADD', KEYS[2], unpack(members)) end
-          if #old_members > 0 then call('ZREM', KEYS[2], unpack(old_members)) end
-          members, old_members = {}, {}
+          if members then call('ZADD', KEYS[2], unpack(members)) end
+          if old_members then call('ZREM', KEYS[2], unpack(old_members)) end
+          members, old_members, member_count, old_count = nil, nil, 0, 0
           lowest = parse('>I7', call('ZRANGEBYLEX', KEYS[2], '[i', '(j', 'LIMIT', 0, 1)[1], 2)
         end
         arrival, fence = max(now, arrival + 1), max(now, fence + 1)
         held, holders = held + weight, holders + 1
         local deadline = min(now + ttl, now + max_hold, NEVER)
         soonest, furthest = min(soonest, deadline), max(furthest, deadline)
-        local count = #members
-        members[count + 1], members[count + 2] = '0', pack('>c1I7I7c0', 'h', deadline, arrival, id)
-        members[count + 3], members[count + 4] = '0', pack('>c1I7c0', 'i', fence, id)
-        count = #records
-        records[count + 1] = 't' .. id
-        records[count + 2] = pack(
-          TICKET, 7, 'holding', 'away', weight, 0, 0, c[10], c[11], arrival, fence, deadline, 0, now, 0, 8, 'released',
-          0, '', identity and #identity or 0, identity or ''
+        members = members or { nil, nil, nil, nil }
+        members[member_count + 1], members[member_count + 2] = '0', pack('>c1I7I7c0', 'h', deadline, arrival, id)
+        members[member_count + 3], members[member_count + 4] = '0', pack('>c1I7c0', 'i', fence, id)
+        member_count = member_count + 4
+        records = records or { nil, nil, nil, nil, nil, nil }
+        records[record_count + 1] = 't' .. id
+        records[record_count + 2] = pack(
+          TICKET, 7, 'holding', 'away', weight, 0, 0, score, per_second, arrival, fence, deadline, 0, now, 0, 8,
+          'released', 0, '', #identity, identity
         )
-        if identity then
-          records[count + 3], records[count + 4] = 'i' .. identity, id
+        record_count = record_count + 2
+        if identity ~= '' then
+          records[record_count + 1], records[record_count + 2] = 'i' .. identity, id
+          record_count = record_count + 2
           touched[identity] = true
         end
         touched[id] = true
         outcome = pack(
           '>c12I8BI8BI8BBB', '\146\168admitted\150\207', fence, 207, lowest, 207, deadline,
-          identity and shares == 1 and 195 or 194, 0, 195
+          identity ~= '' and shares == 1 and 195 or 194, 0, 195
         )
         if telling > 0 then
-          effect = { 'admitted', id, false, telling == 2 and identity, fence, arrival, now, false, false }
+          effect = { 'admitted', id, false, telling == 2 and identity ~= '' and identity, fence, arrival, now, false, false }
         end
       end
 
-    elseif ticket and (verb == 'renew' or verb == 'give-up' and not c[7]) then
+    elseif ticket and (verb == 'r' or verb == 'g' and parse('B', command, own_at) == 0) then
       local state, attend, weight, group, lane, score, per_second, came, its_fence, deadline, present_until, since,
         nonce, ending, node, owner = parse(TICKET, ticket)
       if state ~= 'holding' or deadline <= now or deadline >= NEVER then break end
       local due = pack('>c1I7I7c0', 'h', deadline, came, id)
-      if verb == 'renew' then
+      if verb == 'r' then
+        local has_ttl, its_ttl = parse('>BI7', command, own_at)
         local longest = min(since + max_hold, NEVER)
-        local later = max(min(now + (c[7] or ttl), NEVER - 1, longest), deadline)
+        local later = max(min(now + (has_ttl == 1 and its_ttl or ttl), NEVER - 1, longest), deadline)
         if later > deadline then
           furthest = max(furthest, later)
-          old_members[#old_members + 1] = due
-          local count = #members
-          members[count + 1], members[count + 2] = '0', pack('>c1I7I7c0', 'h', later, came, id)
-          count = #records
-          records[count + 1] = 't' .. id
-          records[count + 2] = pack(
+          old_members, members, records = old_members or {}, members or {}, records or {}
+          old_count = old_count + 1
+          old_members[old_count] = due
+          members[member_count + 1], members[member_count + 2] = '0', pack('>c1I7I7c0', 'h', later, came, id)
+          member_count = member_count + 2
+          records[record_count + 1] = 't' .. id
+          records[record_count + 2] = pack(
             TICKET, 7, 'holding', attend, weight, group, lane, score, per_second, came, its_fence, later, present_until,
             since, nonce, #ending, ending, #node, node, #owner, owner
           )
+          record_count = record_count + 2
           touched[id] = true
         end
         outcome = '\146\167renewed' .. pack('>BI8', 207, later)
@@ -117,10 +126,15 @@ if is_plain == 1 and unwell_until <= now then
         if group ~= 0 then break end
         held, holders = held - weight, holders - 1
         if lowest == its_fence then lowest = 0 end
-        local count = #old_members
-        old_members[count + 1], old_members[count + 2] = due, pack('>c1I7c0', 'i', its_fence, id)
-        old_fields[#old_fields + 1] = 't' .. id
-        if owner ~= '' then old_fields[#old_fields + 1] = 'i' .. owner end
+        old_members, old_fields = old_members or { nil, nil }, old_fields or { nil, nil }
+        old_members[old_count + 1], old_members[old_count + 2] = due, pack('>c1I7c0', 'i', its_fence, id)
+        old_count = old_count + 2
+        field_count = field_count + 1
+        old_fields[field_count] = 't' .. id
+        if owner ~= '' then
+          field_count = field_count + 1
+          old_fields[field_count] = 'i' .. owner
+        end
         touched[id] = true
         outcome = '\145\168released'
         if telling > 0 then
@@ -148,16 +162,16 @@ if is_plain == 1 and unwell_until <= now then
 
   if done > 0 then
     -- In this order the set is not empty in between, which would lose it its end.
-    if #members > 0 then call('ZADD', KEYS[2], unpack(members)) end
-    if #old_members > 0 then call('ZREM', KEYS[2], unpack(old_members)) end
-    if #old_fields > 0 then call('HDEL', KEYS[1], unpack(old_fields)) end
+    if members then call('ZADD', KEYS[2], unpack(members)) end
+    if old_members then call('ZREM', KEYS[2], unpack(old_members)) end
+    if old_fields then call('HDEL', KEYS[1], unpack(old_fields)) end
     -- When it is forgotten: as ledger.lua has it.
     local wanted = override > 0 and NEVER or floor(min(max(now + keep, furthest + keep / 2), NEVER - 1))
     local is_right = ends_at > 0 and (wanted >= NEVER) == (ends_at >= NEVER) and abs(wanted - ends_at) <= keep / 4
     if not is_right then ends_at = wanted end
-    local count = #records
-    records[count + 1] = 'm'
-    records[count + 2] = pack(
+    records = records or { nil, nil }
+    records[record_count + 1] = 'm'
+    records[record_count + 2] = pack(
       OWN, LAYOUT, 1, arrival, fence, held, holders, spent, soonest, furthest, lowest, ends_at, override, is_agreed,
       agreed_on, low, low_until, #line_pick, line_pick
     ) .. rest
@@ -174,7 +188,7 @@ if is_plain == 1 and unwell_until <= now then
   end
 end
 
-if done == #commands then
-  local counted = done < 16 and string.char(144 + done) or pack('>BI2', 220, done)
-  return pack('>c2I8', '\146\207', now) .. counted .. table.concat(answers)
+if done == count then
+  if done == 1 then return pack('>c2I8B', '\146\207', now, 145) .. answers[1] end
+  return pack('>c2I8BI2', '\146\207', now, 220, done) .. table.concat(answers)
 end

@@ -1,4 +1,4 @@
--- How records are packed: fixed widths, most significant byte first, so that no number becomes text.
+-- How records and commands are packed: fixed widths, most significant byte first, so that no number becomes text.
 
 -- state, attend, weight, group, lane, score, per second, arrival, fence, deadline, present until, since, nonce, ending,
 -- node, identity
@@ -12,3 +12,8 @@ local OWN = '>BBI7I7I7I7I7I7I7I7I7I5BI7I4I7Bc0'
 -- end, switch, its end, its reason
 local REST = '>I7I7I7I7dBI7dI4I7I7I7I7I7I7I7BI4I7Bc0I7BI4c0'
 local LAYOUT = 1
+
+-- A command: verb, ticket id, identity (empty where there is none), fence, two words of entropy; then what is its own.
+local COMMAND = '>c1Bc0I2c0I7I4I4'
+-- Who enters: how it stays, weight, score, per second, share, cap, node, group
+local ENTER = '>c1I4dddI4Bc0I2c0'

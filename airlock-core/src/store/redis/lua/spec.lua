@@ -19,10 +19,10 @@ end
 if done > 0 then
   -- Those before have changed it.
   fields = { 'm' }
-  for i = done + 1, #commands do
-    local c = commands[i]
-    if c[4] then fields[#fields + 1] = 't' .. c[4] end
-    if c[5] then fields[#fields + 1] = 'i' .. c[5] end
+  for i = done + 3, #ARGV do
+    local _, id, identity = parse(COMMAND, ARGV[i])
+    if id ~= '' then fields[#fields + 1] = 't' .. id end
+    if identity ~= '' then fields[#fields + 1] = 'i' .. identity end
   end
   found = call('HMGET', KEYS[1], unpack(fields))
 end
