@@ -117,7 +117,7 @@ impl Expected {
             resting: count(b'r'),
             holders: in_state(gate::State::Holding),
             offers: in_state(gate::State::Offered),
-            waiters: count(b'L'),
+            waiters: count(b'K') + count(b'L'),
             spent: in_state(gate::State::Spent),
             floor: if stored.own.floor == 0 { 0 } else { self.floor.unwrap_or(0) },
         };

@@ -167,19 +167,20 @@ impl Stored {
         let mut all = Vec::new();
         for (id, Entry { ticket, .. }) in &self.tickets {
             if ticket.state == State::Waiting {
-                all.push(member(b'L', &[&word(ticket.lane.into()), &order(ticket.order()), &word(ticket.arrival), id]));
+                all.push([line_key(ticket.lane, ticket.order()), word(ticket.arrival).to_vec(), id.clone()].concat());
             }
             if ticket.state.takes_room() {
                 all.push(member(b'i', &[&word(ticket.fence), id]));
             }
             if ticket.deadline < NEVER {
-                let letter = match ticket.state {
-                    State::Holding => b'h',
-                    State::Offered => b'o',
-                    State::Waiting => b'w',
-                    State::Spent => b's',
+                let base = match ticket.state {
+                    State::Holding => 120,
+                    State::Offered => 152,
+                    State::Spent => 184,
+                    State::Waiting => 216,
                 };
-                all.push(member(letter, &[&word(ticket.deadline), &word(ticket.arrival), id]));
+                let [upper, lower @ ..] = word(ticket.deadline);
+                all.push(member(base + upper, &[&lower, &word(ticket.arrival), id]));
             }
         }
         for (number, (_, group)) in &self.groups {
@@ -196,10 +197,23 @@ impl Stored {
 
     /// The line: lanes and arrivals.
     pub fn line(&self) -> Vec<(u64, u64)> {
-        let in_line = self.members.iter().filter(|member| member.first() == Some(&b'L'));
+        let in_line = self.members.iter().filter(|member| matches!(member[0], b'K' | b'L'));
         let number = |bytes: &[u8]| Bytes(bytes).word().unwrap_or(0);
-        in_line.map(|member| (number(&member[1..8]), number(&member[16..23]))).collect()
+        let lane = |member: &[u8]| if member[0] == b'L' { number(&member[1..8]) } else { 0 };
+        in_line.map(|member| (lane(member), number(&member[member.len() - 23..member.len() - 16]))).collect()
     }
+}
+
+/// A lane and an order in it, which are short where they are 0.
+fn line_key(lane: u32, key: f64) -> Vec<u8> {
+    let mut bytes = if lane == 0 { vec![b'K'] } else { member(b'L', &[&word(lane.into())]) };
+    if key == 0.0 {
+        bytes.push(1);
+    } else {
+        bytes.push(if key < 0.0 { 0 } else { 2 });
+        bytes.extend(order(key));
+    }
+    bytes
 }
 
 fn word(number: u64) -> [u8; 7] {
@@ -218,28 +232,30 @@ fn member(letter: u8, parts: &[&[u8]]) -> Vec<u8> {
 }
 
 fn entry(b: &mut Bytes<'_>) -> Result<Entry, String> {
-    let state = match &*b.text(1)? {
-        "holding" => State::Holding,
-        "offered" => State::Offered,
-        "waiting" => State::Waiting,
-        "spent" => State::Spent,
+    let letter = b.take(1)?[0];
+    let attend = if letter.is_ascii_uppercase() { Attend::Here } else { Attend::Away };
+    let state = match letter.to_ascii_lowercase() {
+        b'h' => State::Holding,
+        b'o' => State::Offered,
+        b'w' => State::Waiting,
+        b's' => State::Spent,
         other => return Err(format!("a ticket that is {other}")),
     };
-    let attend = match b.take(4)? {
-        b"here" => Attend::Here,
-        b"away" => Attend::Away,
-        other => return Err(format!("a ticket attended {other:?}")),
-    };
-    let weight = b.small()?;
-    let group = Some(b.word()?).filter(|number| *number > 0).map(|number| GroupId(number as u32));
-    let lane = b.word()? as u32;
-    let (score, per_second) = (b.double()?, b.double()?);
-    let (arrival, fence): (u64, u64) = (b.word()?, b.word()?);
-    let (deadline, present_until, since): (Micros, Micros, Micros) = (b.word()?, b.word()?, b.word()?);
-    let nonce = b.word()?;
-    let ending: Ending = wire::ending(&b.text(1)?).map_err(|problem| problem.to_string())?;
-    let node = b.sized(1)?.to_vec();
-    let identity = b.text(2)?;
+    let flags = b.number(1)?;
+    let has = |flag: u64| flags & flag != 0;
+    let (arrival, lasts): (u64, u64) = (b.word()?, b.number(5)?);
+    let (fence, since): (u64, Micros) = if has(128) { (b.word()?, b.word()?) } else { (0, 0) };
+    let weight = if has(1) { b.small()? } else { 1 };
+    let (score, per_second) = if has(2) { (b.double()?, b.double()?) } else { (0.0, 0.0) };
+    let (present_until, nonce) = if has(4) { (b.word()?, b.word()?) } else { (0, 0) };
+    let (group, lane) = if has(8) { (b.word()?, b.word()? as u32) } else { (0, 0) };
+    let group = Some(group).filter(|number| *number > 0).map(|number| GroupId(number as u32));
+    let ending = if has(16) { b.text(1)? } else { "released".to_owned() };
+    let ending: Ending = wire::ending(&ending).map_err(|problem| problem.to_string())?;
+    let node = if has(32) { b.take(16)?.to_vec() } else { Vec::new() };
+    let deadline: Micros = if has(64) { b.word()? } else { arrival + lasts };
+    let present_until = if state == State::Waiting { deadline } else { present_until };
+    let identity = String::from_utf8_lossy(b.take(b.0.len())?).into_owned();
     let ticket = Ticket {
         state,
         attend,

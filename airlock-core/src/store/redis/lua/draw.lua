@@ -4,9 +4,6 @@ parts[#parts + 1] = function()
   local RANGES = 32
   -- A draw from a range is accepted at least every other time; this often it is never refused.
   local DRAWS = 128
-  -- The order key of whoever waits in a line that goes by arrival alone.
-  local BY_ARRIVAL = '\128\0\0\0\0\0\0\0'
-
   -- How long the waiter at that index has waited.
   local function waited(position)
     local _, arrival = ledger.nth(position)
@@ -33,7 +30,7 @@ parts[#parts + 1] = function()
   -- Whoever was drawn before and waits still.
   function step.drawn()
     if meta.drawn == 0 then return nil end
-    local id, arrival = ledger.nth(ledger.rank(0, BY_ARRIVAL, meta.drawn))
+    local id, arrival = ledger.nth(ledger.rank(0, 0, meta.drawn))
     return arrival == meta.drawn and id or nil
   end
 
@@ -47,7 +44,7 @@ parts[#parts + 1] = function()
     if half <= step.base or step.growth == 0 then return math.huge end
     local age = floor((half - step.base) / step.growth * 1e6)
     -- Who arrived later than this has waited less than that.
-    return max(ledger.rank(0, BY_ARRIVAL, max(now - age, 0) + 1), first)
+    return max(ledger.rank(0, 0, max(now - age, 0) + 1), first)
   end
 
   function step.draw_by_age(waiting)

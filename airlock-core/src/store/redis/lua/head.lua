@@ -3,9 +3,10 @@
 -- KEYS[1]  hash: `m` the gate's own record, `t` + ticket id a ticket, `i` + identity the id of its ticket,
 --          `n` + group the number of a group, `r` + number a group's record. Records are packed; see record.lua.
 -- KEYS[2]  sorted set, all scores 0, ordered by bytes: the indexes. The first letter of a member says of what:
---          `L` the line, by lane, order key, arrival; `h`, `o`, `w`, `s` deadlines of who holds, is offered a place,
---          waits, is over, by deadline, arrival; `i` who is inside, by fence; `l` groups that may go, by tag, head;
---          `r` groups that rest, by period, last tag. The line comes first, so that a rank in the set is a rank in it.
+--          `K`, `L` the line, by lane, order key, arrival (`K` without lane); `i` who is inside, by fence; `l` groups that
+--          may go, by tag, head; `r` groups that rest, by period, last tag; from 120 on deadlines of who holds, is
+--          offered a place, is over, waits, by deadline, arrival. The line comes first, so that a rank in the set is a
+--          rank in it. What a member is about is its last 16 bytes, but for groups.
 -- ARGV[1]  the airlock, and what holds for all of its gates: packed, see begin.lua and spec.lua
 -- ARGV[2]  the resource
 -- ARGV[3…] one command each, packed: see record.lua and command.lua

@@ -14,8 +14,15 @@ ledger_parts[#ledger_parts + 1] = function()
 
   ledger.sortable = sortable
 
+  -- Where a lane starts, and an order in it: short where they are 0, which they are in most lines.
+  local function line_key(lane, order)
+    local start = lane == 0 and 'K' or pack('>c1I7', 'L', lane)
+    if order == 0 then return start .. '\1' end
+    return start .. (order < 0 and '\0' or '\2') .. sortable(order)
+  end
+
   function ledger.line_member(id, ticket)
-    return pack('>c1I7c8I7c0', 'L', ticket.lane, sortable(order_of(ticket)), ticket.arrival, id)
+    return line_key(ticket.lane, order_of(ticket)) .. pack('>I7c0', ticket.arrival, id)
   end
 
   -- The first member with that letter below a bound.
@@ -35,17 +42,21 @@ ledger_parts[#ledger_parts + 1] = function()
 
   function ledger.due(state)
     if count_of(state) == 0 then return nil end
-    local member = first(sub(state, 1, 1), pack('>c1I7', state, now + 1))
-    return member and sub(member, 16)
+    local base = DUE[state]
+    local member = first(string.char(base), pack('>BI6', base + floor((now + 1) / 281474976710656), now + 1))
+    return member and sub(member, -16)
   end
 
   function ledger.soonest()
     local soonest = NEVER
     for _, state in ipairs({ 'holding', 'offered', 'waiting', 'spent' }) do
       if count_of(state) > 0 then
-        local letter = sub(state, 1, 1)
-        local member = first(letter, string.char(string.byte(letter) + 1))
-        if member then soonest = min(soonest, (parse('>I7', member, 2))) end
+        local base = DUE[state]
+        local member = first(string.char(base), string.char(base + 32))
+        if member then
+          local upper, lower = parse('>BI6', member)
+          soonest = min(soonest, (upper - base) * 281474976710656 + lower)
+        end
       end
     end
     return soonest
@@ -61,28 +72,32 @@ ledger_parts[#ledger_parts + 1] = function()
       member = call('ZRANGE', KEYS[2], position, position)[1]
       if position == 0 then ledger.line_head = member end
     end
-    return sub(member, 24), (parse('>I7', member, 17))
+    return sub(member, -16), (parse('>I7', member, #member - 22))
+  end
+
+  local function count_before(key)
+    if meta.waiters == 0 then return 0 end
+    ledger.flush()
+    return call('ZLEXCOUNT', KEYS[2], '-', '(' .. key)
   end
 
   -- How many are in line before that order.
   function ledger.rank(lane, order, arrival)
-    if meta.waiters == 0 then return 0 end
-    ledger.flush()
-    return call('ZLEXCOUNT', KEYS[2], '-', pack('>c1c1I7c8I7', '(', 'L', lane, order, arrival))
+    return count_before(line_key(lane, order) .. pack('>I7', arrival))
   end
 
   function ledger.rank_of(ticket)
-    return ledger.rank(ticket.lane, sortable(order_of(ticket)), ticket.arrival)
+    return ledger.rank(ticket.lane, order_of(ticket), ticket.arrival)
   end
 
   -- How many are in line before everybody of that lane.
   function ledger.rank_of_lane(lane)
-    return ledger.rank(lane, '\0\0\0\0\0\0\0\0', 0)
+    return count_before(lane == 0 and 'K' or pack('>c1I7', 'L', lane))
   end
 
   -- Whether a newcomer with that order key would be before a waiter.
   function ledger.is_before(order, ticket)
-    return sortable(order) < sortable(order_of(ticket))
+    return order < order_of(ticket)
   end
 
   function ledger.find_fence(fence)

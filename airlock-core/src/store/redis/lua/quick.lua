@@ -52,7 +52,8 @@ if is_plain == 1 and unwell_until <= now then
 
     if verb == 'e' and not ticket and not other then
       local stay, weight, score, per_second = parse(ENTER, command, own_at)
-      if weight > in_force then break end
+      local deadline = min(now + ttl, now + max_hold, NEVER)
+      if weight > in_force or deadline - max(now, arrival + 1) < 0 or deadline - now >= 1099511627776 then break end
       if held + weight > in_force then
         -- No room, and whoever is inside is not about to go.
         if stay ~= 'n' or holders == 0 then break end
@@ -69,18 +70,23 @@ if is_plain == 1 and unwell_until <= now then
         end
         arrival, fence = max(now, arrival + 1), max(now, fence + 1)
         held, holders = held + weight, holders + 1
-        local deadline = min(now + ttl, now + max_hold, NEVER)
         soonest, furthest = min(soonest, deadline), max(furthest, deadline)
         members = members or { nil, nil, nil, nil }
-        members[member_count + 1], members[member_count + 2] = '0', pack('>c1I7I7c0', 'h', deadline, arrival, id)
+        members[member_count + 1] = '0'
+        members[member_count + 2] = pack('>BI6I7c0', 120 + floor(deadline / 281474976710656), deadline, arrival, id)
         members[member_count + 3], members[member_count + 4] = '0', pack('>c1I7c0', 'i', fence, id)
         member_count = member_count + 4
         records = records or { nil, nil, nil, nil, nil, nil }
         records[record_count + 1] = 't' .. id
-        records[record_count + 2] = pack(
-          TICKET, 7, 'holding', 'away', weight, 0, 0, score, per_second, arrival, fence, deadline, 0, now, 0, 8,
-          'released', 0, '', #identity, identity
-        )
+        if weight == 1 and score == 0 and per_second == 0 then
+          records[record_count + 2] =
+            pack('>c1BI7I5I7I7c0', 'h', 128, arrival, deadline - arrival, fence, now, identity)
+        else
+          records[record_count + 2] = pack(
+            '>c1BI7I5I7I7I4ddc0', 'h', 131, arrival, deadline - arrival, fence, now, weight, score, per_second,
+            identity
+          )
+        end
         record_count = record_count + 2
         if identity ~= '' then
           records[record_count + 1], records[record_count + 2] = 'i' .. identity, id
@@ -98,32 +104,41 @@ if is_plain == 1 and unwell_until <= now then
       end
 
     elseif ticket and (verb == 'r' or verb == 'g' and parse('B', command, own_at) == 0) then
-      local state, attend, weight, group, lane, score, per_second, came, its_fence, deadline, present_until, since,
-        nonce, ending, node, owner = parse(TICKET, ticket)
-      if state ~= 'holding' or deadline <= now or deadline >= NEVER then break end
-      local due = pack('>c1I7I7c0', 'h', deadline, came, id)
+      local letter, flags = parse('>c1B', ticket)
+      -- Who holds, of no group, and with a deadline that is not far away.
+      if letter ~= 'h' or flags < 128 or flags >= 192 or flags % 32 >= 8 then break end
+      local _, _, came, lasts, its_fence, since, at = parse('>c1BI7I5I7I7', ticket)
+      local deadline = came + lasts
+      if deadline <= now then break end
+      local due = pack('>BI6I7c0', 120 + floor(deadline / 281474976710656), deadline, came, id)
       if verb == 'r' then
         local has_ttl, its_ttl = parse('>BI7', command, own_at)
         local longest = min(since + max_hold, NEVER)
         local later = max(min(now + (has_ttl == 1 and its_ttl or ttl), NEVER - 1, longest), deadline)
+        if later - came >= 1099511627776 then break end
         if later > deadline then
           furthest = max(furthest, later)
           old_members, members, records = old_members or {}, members or {}, records or {}
           old_count = old_count + 1
           old_members[old_count] = due
-          members[member_count + 1], members[member_count + 2] = '0', pack('>c1I7I7c0', 'h', later, came, id)
+          members[member_count + 1] = '0'
+          members[member_count + 2] = pack('>BI6I7c0', 120 + floor(later / 281474976710656), later, came, id)
           member_count = member_count + 2
           records[record_count + 1] = 't' .. id
-          records[record_count + 2] = pack(
-            TICKET, 7, 'holding', attend, weight, group, lane, score, per_second, came, its_fence, later, present_until,
-            since, nonce, #ending, ending, #node, node, #owner, owner
-          )
+          records[record_count + 2] = sub(ticket, 1, 9) .. pack('>I5', later - came) .. sub(ticket, 15)
           record_count = record_count + 2
           touched[id] = true
         end
         outcome = '\146\167renewed' .. pack('>BI8', 207, later)
       else
-        if group ~= 0 then break end
+        local weight, node = 1, ''
+        if flags > 128 then
+          if flags % 2 >= 1 then weight, at = parse('>I4', ticket, at) end
+          if flags % 4 >= 2 then at = at + 16 end
+          if flags % 8 >= 4 then at = at + 14 end
+          if flags >= 160 then node, at = parse('>c16', ticket, at) end
+        end
+        local owner = sub(ticket, at)
         held, holders = held - weight, holders - 1
         if lowest == its_fence then lowest = 0 end
         old_members, old_fields = old_members or { nil, nil }, old_fields or { nil, nil }

@@ -1,8 +1,12 @@
 -- How records and commands are packed: fixed widths, most significant byte first, so that no number becomes text.
 
--- state, attend, weight, group, lane, score, per second, arrival, fence, deadline, present until, since, nonce, ending,
--- node, identity
-local TICKET = '>Bc0c4I4I7I7ddI7I7I7I7I7I7Bc0Bc0I2c0'
+-- A ticket: state and how it is attended in a letter (`w`aiting, `o`ffered, `h`olding, `s`pent; large where a future
+-- attends it), which of the following there are, arrival, from then to the deadline. Then what is not as it is with most:
+--   128 fence and since (not 0)       1 weight (not 1)              2 score and per second (not 0)
+--     4 present until, nonce          8 group, lane (not 0)        16 ending (not `released`)
+--    32 the node that attends it     64 the deadline, where it is before the arrival or 2^40 later
+-- and at the end the identity. A line of a million is mostly this record: who just waits has 14 bytes and an identity.
+local TICKET = '>c1BI7I5'
 -- The gate's own record, what every call needs: version, whether nothing in it matters but who is inside, what is spent and
 -- the limit, arrival, fence, held, holders, spent, soonest, furthest, floor, expires at, override + 1, whether nodes are
 -- agreed, revision, low, its end, strategy

@@ -22,6 +22,10 @@ local function rested(old)
   return m
 end
 
+local STATES = { w = 'waiting', o = 'offered', h = 'holding', s = 'spent' }
+-- A deadline's first byte is its upper five bits and one of these: a member that ends within 30 bytes takes 16 less.
+local DUE = { holding = 120, offered = 152, spent = 184, waiting = 216 }
+
 local function parse_meta(bytes)
   -- One table made as it shall be is cheaper than one that is filled.
   local _, _, arrival, fence, held, holders, spent, soonest, furthest, lowest, expires_at, override, is_agreed, revision,
@@ -62,26 +66,52 @@ local function packed_meta(m)
   return rest == AS_NEW and own or own .. rest
 end
 
+-- A deadline up to that much later than the arrival is kept as the difference.
+local FAR = 1099511627776
+
 local function parse_ticket(bytes)
-  local state, attend, weight, group, lane, score, per_second, arrival, fence, deadline, present_until, since, nonce,
-    ending, node, identity = parse(TICKET, bytes)
-  local ticket = {
-    state = state, attend = attend, weight = weight, group = group, lane = lane, score = score,
-    per_second = per_second, arrival = arrival, fence = fence, deadline = deadline, present_until = present_until,
-    since = since, nonce = nonce, ending = ending,
+  local letter, flags, arrival, lasts, at = parse(TICKET, bytes)
+  local attend = STATES[letter] and 'away' or 'here'
+  local state = STATES[string.lower(letter)]
+  local t = {
+    state = state, attend = attend, weight = 1, group = 0, lane = 0, score = 0, per_second = 0, arrival = arrival,
+    fence = 0, deadline = arrival + lasts, present_until = 0, since = 0, nonce = 0, ending = 'released',
   }
-  return ticket, node, identity
+  local node = ''
+  local has = bit.band
+  if has(flags, 128) > 0 then t.fence, t.since, at = parse('>I7I7', bytes, at) end
+  if has(flags, 1) > 0 then t.weight, at = parse('>I4', bytes, at) end
+  if has(flags, 2) > 0 then t.score, t.per_second, at = parse('>dd', bytes, at) end
+  if has(flags, 4) > 0 then t.present_until, t.nonce, at = parse('>I7I7', bytes, at) end
+  if has(flags, 8) > 0 then t.group, t.lane, at = parse('>I7I7', bytes, at) end
+  if has(flags, 16) > 0 then t.ending, at = parse('>Bc0', bytes, at) end
+  if has(flags, 32) > 0 then node, at = parse('>c16', bytes, at) end
+  if has(flags, 64) > 0 then t.deadline, at = parse('>I7', bytes, at) end
+  -- Who waits is present until its deadline.
+  if state == 'waiting' then t.present_until = t.deadline end
+  return t, node, sub(bytes, at)
 end
 
 local function packed_ticket(t, node, identity)
-  return pack(
-    TICKET, #t.state, t.state, t.attend, t.weight, t.group, t.lane, t.score, t.per_second, t.arrival, t.fence,
-    t.deadline, t.present_until, t.since, t.nonce, #t.ending, t.ending, #node, node, #identity, identity
-  )
+  local letter = sub(t.state, 1, 1)
+  if t.attend == 'here' then letter = string.upper(letter) end
+  local flags, more, lasts = 0, '', t.deadline - t.arrival
+  if t.fence > 0 or t.since > 0 then flags, more = 128, pack('>I7I7', t.fence, t.since) end
+  if t.weight ~= 1 then flags, more = flags + 1, more .. pack('>I4', t.weight) end
+  if t.score ~= 0 or t.per_second ~= 0 then flags, more = flags + 2, more .. pack('>dd', t.score, t.per_second) end
+  if t.state ~= 'waiting' and t.present_until > 0 or t.nonce > 0 then
+    flags, more = flags + 4, more .. pack('>I7I7', t.present_until, t.nonce)
+  end
+  if t.group > 0 or t.lane > 0 then flags, more = flags + 8, more .. pack('>I7I7', t.group, t.lane) end
+  if t.ending ~= 'released' then flags, more = flags + 16, more .. pack('>Bc0', #t.ending, t.ending) end
+  if node ~= '' then flags, more = flags + 32, more .. node end
+  if lasts < 0 or lasts >= FAR then flags, more, lasts = flags + 64, more .. pack('>I7', t.deadline), 0 end
+  return pack(TICKET, letter, flags, t.arrival, lasts) .. more .. identity
 end
 
 local function due_member(id, ticket)
-  return pack('>c1I7I7c0', ticket.state, ticket.deadline, ticket.arrival, id)
+  local deadline = ticket.deadline
+  return pack('>BI6I7c0', DUE[ticket.state] + floor(deadline / 281474976710656), deadline, ticket.arrival, id)
 end
 
 local function inside_member(id, ticket)
