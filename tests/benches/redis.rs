@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use airlock_axum::admission::Fifo;
-use airlock_axum::gate::{Conditions, Enter, Key, Record, SharedSpec, Spec, Stay, Verb};
+use airlock_axum::gate::{Conditions, Enter, Key, LineSpec, Record, SharedSpec, Spec, Stay, Verb};
 use airlock_axum::observer::Observers;
 use airlock_axum::store::redis::{keys::Keys, script, wire};
 use airlock_axum::store::{Gates, RedisStore, Store};
@@ -87,7 +87,9 @@ fn spec(limit: u32) -> Spec {
     let builder = Airlock::builder("bench").seal(Seal::semaphore(limit)).line(line).admission(Fifo::new());
     let _ = builder.store(Shared(catch.clone())).build();
     let spec = catch.0.lock().expect("no panic under it").take().expect("it was shown");
-    Spec { shared: Some(SharedSpec { presence: 6_000_000, confirmation: 4_000_000 }), ..spec }
+    // Whoever waits is there for as long as this takes, whatever else the machine does meanwhile.
+    let line = LineSpec { presence: 3_600_000_000, ..spec.line };
+    Spec { line, shared: Some(SharedSpec { presence: 6_000_000, confirmation: 4_000_000 }), ..spec }
 }
 
 /// One gate, asked directly.
@@ -165,6 +167,12 @@ impl Gate {
         self.connection.call(&[b"CONFIG", b"RESETSTAT"]).expect("it answers");
     }
 
+    fn fields(&mut self) -> u64 {
+        let key = self.keys.records.clone();
+        let count = self.connection.call(&[b"HLEN", key.as_bytes()]).expect("it answers");
+        count.number().expect("a number") as u64
+    }
+
     fn used_memory(&mut self) -> f64 {
         let info = self.connection.call(&[b"INFO", b"memory"]).expect("it answers");
         let info = String::from_utf8_lossy(info.text().expect("text")).into_owned();
@@ -236,7 +244,6 @@ fn hand_over(waiting: u64) {
         gate.ask(enter(1, None, Stay::No));
         gate.fill(waiting);
         let mut inside = 1;
-        // Presence is for half a minute: whoever is taken was asked for just before, and nobody is swept.
         gate.reset();
         for number in 10..10 + 200 {
             gate.ask(leave(inside));
@@ -272,6 +279,7 @@ fn weight(waiting: u64) {
     gate.ask(enter(1, None, Stay::No));
     let before = gate.used_memory();
     gate.fill(waiting);
+    assert_eq!(gate.fields(), 2 * waiting + 2, "a ticket and an identity for each, the holder and the gate");
     let each = (gate.used_memory() - before) / waiting as f64;
     report(&format!("bytes for each of {waiting} who wait, identities of 16 bytes"), each, 1.0, 400.0);
 }

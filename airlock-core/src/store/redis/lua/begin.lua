@@ -15,13 +15,21 @@ if layout ~= LAYOUT then
 end
 
 -- What is stored of those whom the commands name, behind the gate's own record.
-local fields = { 'm', nil, nil }
-for i = 3, #ARGV do
-  local _, id, identity = parse(COMMAND, ARGV[i])
-  if id ~= '' then fields[#fields + 1] = 't' .. id end
-  if identity ~= '' then fields[#fields + 1] = 'i' .. identity end
+local found
+do
+  local _, id, identity = parse(COMMAND, ARGV[3])
+  if #ARGV == 3 and id ~= '' and identity == '' then
+    found = call('HMGET', KEYS[1], 'm', 't' .. id)
+  else
+    local fields = { 'm' }
+    for i = 3, #ARGV do
+      _, id, identity = parse(COMMAND, ARGV[i])
+      if id ~= '' then fields[#fields + 1] = 't' .. id end
+      if identity ~= '' then fields[#fields + 1] = 'i' .. identity end
+    end
+    found = call('HMGET', KEYS[1], unpack(fields))
+  end
 end
-local found = call('HMGET', KEYS[1], unpack(fields))
 if found[1] and parse('B', found[1]) ~= LAYOUT then
   return redis.error_reply(
     'AIRLOCK the script is for another layout than the gate has, ' .. parse('B', found[1])

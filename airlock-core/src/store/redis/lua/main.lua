@@ -178,6 +178,7 @@ local function run()
   local HEX = string.rep('%02x', 16)
 
   ledger.open(fields, found)
+  answers = answers or {}
   for i = done + 1, count do answers[i] = cmsgpack.pack(decide(command_of(ARGV[i + 2]))) end
   ledger.close()
   for i = 1, #messages do

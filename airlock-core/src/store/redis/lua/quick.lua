@@ -3,20 +3,18 @@
 -- As many commands of a call as can be are decided like this, from the first on, and written together; those behind them
 -- find it done. What cannot be has changed nothing. The tests run both ways.
 --
--- There are no functions here: making one costs more than what most of this does.
+-- There are no functions here, and few tables and strings: making one costs as much as most of what this does.
 
 -- How many commands are decided, and the answers to them in MessagePack.
 local count = #ARGV - 2
-local done, answers = 0, { nil }
+local done, answers, answer = 0, count > 1 and {}, nil
 
 if is_plain == 1 and unwell_until <= now then
-  local NO, YES, NONE = '\194', '\195', '\144'
-
   -- A new gate knows nothing, and nothing is due.
   local record = found[1] or pack(OWN, LAYOUT, 1, 0, 0, 0, 0, 0, NEVER, 0, 0, 0, 0, 0, 0, 0, 0, 0, '')
   local _, is_calm, arrival, fence, held, holders, spent, soonest, furthest, lowest, ends_at, override, is_agreed,
     agreed_on, low, low_until, line_pick, rest_at = parse(OWN, record)
-  local rest = sub(record, rest_at)
+  local rest = rest_at > #record and '' or sub(record, rest_at)
   local had_members = holders + spent > 0
   local in_force = override > 0 and override - 1 or limit
   -- Whether the nodes that share it are of one mind; then, this one asks again with it (G18).
@@ -31,7 +29,7 @@ if is_plain == 1 and unwell_until <= now then
   local members, old_members, records, old_fields
   local member_count, old_count, record_count, field_count = 0, 0, 0, 0
   -- Whom a command was about: what was found of them does not hold any more.
-  local touched = {}
+  local touched = answers and {}
   local position = 1
   -- In portions that Lua's stack holds; and what was just let in may be due at once.
   while is_settled and soonest > now and done < count and done < 1000 do
@@ -46,7 +44,7 @@ if is_plain == 1 and unwell_until <= now then
       position = position + 1
       other = found[position]
     end
-    if id == '' or touched[id] or touched[identity] then break end
+    if id == '' or touched and (touched[id] or touched[identity]) then break end
     -- What is answered, and what is told of it.
     local outcome, effect
 
@@ -91,9 +89,7 @@ if is_plain == 1 and unwell_until <= now then
         if identity ~= '' then
           records[record_count + 1], records[record_count + 2] = 'i' .. identity, id
           record_count = record_count + 2
-          touched[identity] = true
         end
-        touched[id] = true
         outcome = pack(
           '>c12I8BI8BI8BBB', '\146\168admitted\150\207', fence, 207, lowest, 207, deadline,
           identity ~= '' and shares == 1 and 195 or 194, 0, 195
@@ -127,7 +123,6 @@ if is_plain == 1 and unwell_until <= now then
           records[record_count + 1] = 't' .. id
           records[record_count + 2] = sub(ticket, 1, 9) .. pack('>I5', later - came) .. sub(ticket, 15)
           record_count = record_count + 2
-          touched[id] = true
         end
         outcome = '\146\167renewed' .. pack('>BI8', 207, later)
       else
@@ -150,7 +145,6 @@ if is_plain == 1 and unwell_until <= now then
           field_count = field_count + 1
           old_fields[field_count] = 'i' .. owner
         end
-        touched[id] = true
         outcome = '\145\168released'
         if telling > 0 then
           effect = {
@@ -164,15 +158,22 @@ if is_plain == 1 and unwell_until <= now then
       break
     end
 
-    local looks_at = soonest < NEVER and pack('>BI8', 207, soonest) or NO
-    local effects = effect and '\145' .. cmsgpack.pack(effect) or NONE
+    if touched then touched[id], touched[identity] = true, identity ~= '' end
+    done = done + 1
     local is_idle = holders + spent == 0 and override == 0
+    -- { outcome, false, when to look again, effects, whether it is idle, true }
+    local behind_time = is_idle and '\144\195\195' or '\144\194\195'
+    if effect then behind_time = '\145' .. cmsgpack.pack(effect) .. sub(behind_time, 2) end
+    if soonest >= NEVER then
+      answer = '\150' .. outcome .. '\194\194' .. behind_time
+    else
+      answer = pack('>Bc0BBI8c0', 150, outcome, 194, 207, soonest, behind_time)
+    end
+    if answers then answers[done] = answer end
     if is_idle then
       -- Its last numbers are left of it, and what its nodes are agreed on (G2, G18).
       held, soonest, furthest, lowest, rest = 0, NEVER, 0, 0, ''
     end
-    done = done + 1
-    answers[done] = '\150' .. outcome .. NO .. looks_at .. effects .. (is_idle and YES or NO) .. YES
   end
 
   if done > 0 then
@@ -204,6 +205,6 @@ if is_plain == 1 and unwell_until <= now then
 end
 
 if done == count then
-  if done == 1 then return pack('>c2I8B', '\146\207', now, 145) .. answers[1] end
+  if done == 1 then return pack('>c2I8Bc0', '\146\207', now, 145, answer) end
   return pack('>c2I8BI2', '\146\207', now, 220, done) .. table.concat(answers)
 end

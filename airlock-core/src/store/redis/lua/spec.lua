@@ -16,14 +16,12 @@ do
     switch = { state = h[13], ends_at = h[14], because = h[15] }, node_presence = h[16], confirmation = h[17],
   }
 end
-if done > 0 then
-  -- Those before have changed it.
-  fields = { 'm' }
-  for i = done + 3, #ARGV do
-    local _, id, identity = parse(COMMAND, ARGV[i])
-    if id ~= '' then fields[#fields + 1] = 't' .. id end
-    if identity ~= '' then fields[#fields + 1] = 'i' .. identity end
-  end
-  found = call('HMGET', KEYS[1], unpack(fields))
+-- Which fields were looked up; anew, where those before have changed what was there.
+local fields = { 'm' }
+for i = done + 3, #ARGV do
+  local _, id, identity = parse(COMMAND, ARGV[i])
+  if id ~= '' then fields[#fields + 1] = 't' .. id end
+  if identity ~= '' then fields[#fields + 1] = 'i' .. identity end
 end
+if done > 0 then found = call('HMGET', KEYS[1], unpack(fields)) end
 meta = found[1] and parse_meta(found[1]) or new_meta()
