@@ -1,5 +1,6 @@
 //! What Airlock costs a Redis server and those who wait for it: beside the least that anybody would write by hand.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -331,7 +332,11 @@ fn wake_up(runtime: &Runtime) {
 fn throughput(runtime: &Runtime) {
     let server = Server::start();
     let url = server.url();
-    for (callers, at_least) in [(64, 1.2), (256, 2.0)] {
+    for (callers, at_least, pinned) in [(64, 1.2, false), (256, 2.0, false), (256, 2.0, true)] {
+        if pinned && !(pin(server.id(), 0) && pin(std::process::id(), 1)) {
+            println!("pairs a second, {callers} callers, pinned: not measured, there is no taskset or no second core");
+            continue;
+        }
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         runtime.block_on(async {
             let store = RedisStore::connect(&url).await.expect("a server");
@@ -375,9 +380,16 @@ fn throughput(runtime: &Runtime) {
         });
         let (ours, theirs) = (median(ours), median(theirs));
         let verdict = if ours / theirs >= at_least { "" } else { "  missed" };
-        let what = format!("pairs a second, {callers} callers : by hand (at least)");
+        let how = if pinned { ", pinned" } else { "" };
+        let what = format!("pairs a second, {callers} callers{how} : by hand (at least)");
         println!("{what:<66} {ours:>10.0} {theirs:>10.0} {:>6.2} {at_least:>8.2}{verdict}", ours / theirs);
     }
+}
+
+/// Keeps all threads of a process on one core, from now on.
+fn pin(process: u32, core: u32) -> bool {
+    let taskset = Command::new("taskset").args(["-acp", &core.to_string(), &process.to_string()]).output();
+    taskset.is_ok_and(|done| done.status.success())
 }
 
 fn pairs_per_second(took: Duration) -> f64 {

@@ -192,7 +192,8 @@ impl Packed {
 
     /// A name. It has at most 512 bytes, which is not for this file to know.
     fn bytes(&mut self, value: &[u8]) -> Result<&mut Self, StoreError> {
-        let len = u16::try_from(value.len()).map_err(|_| StoreError::not_executed("a name of more than 65535 bytes"))?;
+        let len =
+            u16::try_from(value.len()).map_err(|_| StoreError::not_executed("a name of more than 65535 bytes"))?;
         self.0.extend(len.to_be_bytes());
         self.0.extend(value);
         Ok(self)
