@@ -17,13 +17,13 @@ end
 -- What is stored of those whom the commands name, behind the gate's own record.
 local found
 do
-  local _, id, identity = parse(COMMAND, ARGV[3])
+  local _, id, identity = parse(WHO, ARGV[3])
   if #ARGV == 3 and id ~= '' and identity == '' then
     found = call('HMGET', KEYS[1], 'm', 't' .. id)
   else
     local fields = { 'm' }
     for i = 3, #ARGV do
-      _, id, identity = parse(COMMAND, ARGV[i])
+      _, id, identity = parse(WHO, ARGV[i])
       if id ~= '' then fields[#fields + 1] = 't' .. id end
       if identity ~= '' then fields[#fields + 1] = 'i' .. identity end
     end

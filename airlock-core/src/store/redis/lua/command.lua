@@ -5,11 +5,13 @@ local function command_of(bytes)
     z = 'resize', s = 'switch', v = 'evict', i = 'inspect', ['-'] = 'tick',
   }
   local STAYS = { n = 'no', h = 'here', a = 'away' }
-  local letter, id, identity, fence, x, y, at = parse(COMMAND, bytes)
-  local c = { verb = VERBS[letter], id = id ~= '' and id, identity = identity ~= '' and identity, fence = fence, x = x, y = y }
+  local letter, id, identity, at = parse(WHO, bytes)
+  local c = { verb = VERBS[letter], id = id ~= '' and id, identity = identity ~= '' and identity }
+  c.fence, c.x, c.y, at = parse(AND, bytes, at)
   if letter == 'e' then
     local stay, node, group
-    stay, c.weight, c.score, c.per_second, c.share, c.cap, node, group = parse(ENTER, bytes, at)
+    stay, c.weight, c.score, c.per_second, at = parse(ENTER, bytes, at)
+    c.share, c.cap, node, group = parse(ENTER_FOR, bytes, at)
     c.stay, c.node, c.group = STAYS[stay], node ~= '' and node, group ~= '' and group
   elseif letter == 'g' then
     c.doubt = parse('B', bytes, at) == 1

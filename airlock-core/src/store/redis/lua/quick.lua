@@ -34,7 +34,8 @@ if is_plain == 1 and unwell_until <= now then
   -- In portions that Lua's stack holds; and what was just let in may be due at once.
   while is_settled and soonest > now and done < count and done < 1000 do
     local command = ARGV[done + 3]
-    local verb, id, identity, _, _, _, own_at = parse(COMMAND, command)
+    local verb, id, identity, own_at = parse(WHO, command)
+    own_at = own_at + AND_BYTES
     local ticket, other
     if id ~= '' then
       position = position + 1
@@ -45,7 +46,7 @@ if is_plain == 1 and unwell_until <= now then
       other = found[position]
     end
     if id == '' or touched and (touched[id] or touched[identity]) then break end
-    -- What is answered, and what is told of it.
+    -- What is answered up to when to look again, and what is told of it.
     local outcome, effect
 
     if verb == 'e' and not ticket and not other then
@@ -55,7 +56,7 @@ if is_plain == 1 and unwell_until <= now then
       if held + weight > in_force then
         -- No room, and whoever is inside is not about to go.
         if stay ~= 'n' or holders == 0 then break end
-        outcome = '\148\167refused\164full\194\194'
+        outcome = '\150\148\167refused\164full\194\194\194'
       else
         if holders == 0 then
           lowest = max(now, fence + 1)
@@ -91,8 +92,8 @@ if is_plain == 1 and unwell_until <= now then
           record_count = record_count + 2
         end
         outcome = pack(
-          '>c12I8BI8BI8BBB', '\146\168admitted\150\207', fence, 207, lowest, 207, deadline,
-          identity ~= '' and shares == 1 and 195 or 194, 0, 195
+          '>c13I8BI8BI8BBBB', '\150\146\168admitted\150\207', fence, 207, lowest, 207, deadline,
+          identity ~= '' and shares == 1 and 195 or 194, 0, 195, 194
         )
         if telling > 0 then
           effect = { 'admitted', id, false, telling == 2 and identity ~= '' and identity, fence, arrival, now, false, false }
@@ -100,10 +101,10 @@ if is_plain == 1 and unwell_until <= now then
       end
 
     elseif ticket and (verb == 'r' or verb == 'g' and parse('B', command, own_at) == 0) then
-      local letter, flags = parse('>c1B', ticket)
+      local letter, flags = string.byte(ticket, 1, 2)
       -- Who holds, of no group, and with a deadline that is not far away.
-      if letter ~= 'h' or flags < 128 or flags >= 192 or flags % 32 >= 8 then break end
-      local _, _, came, lasts, its_fence, since, at = parse('>c1BI7I5I7I7', ticket)
+      if letter ~= 104 or flags < 128 or flags >= 192 or flags % 32 >= 8 then break end
+      local came, lasts, its_fence, since, at = parse('>I7I5I7I7', ticket, 3)
       local deadline = came + lasts
       if deadline <= now then break end
       local due = pack('>BI6I7c0', 120 + floor(deadline / 281474976710656), deadline, came, id)
@@ -124,7 +125,7 @@ if is_plain == 1 and unwell_until <= now then
           records[record_count + 2] = sub(ticket, 1, 9) .. pack('>I5', later - came) .. sub(ticket, 15)
           record_count = record_count + 2
         end
-        outcome = '\146\167renewed' .. pack('>BI8', 207, later)
+        outcome = pack('>c11I8B', '\150\146\167renewed\207', later, 194)
       else
         local weight, node = 1, ''
         if flags > 128 then
@@ -145,7 +146,7 @@ if is_plain == 1 and unwell_until <= now then
           field_count = field_count + 1
           old_fields[field_count] = 'i' .. owner
         end
-        outcome = '\145\168released'
+        outcome = '\150\145\168released\194'
         if telling > 0 then
           effect = {
             'ended', id, node ~= '' and node, telling == 2 and owner ~= '' and owner, its_fence, came, since, false,
@@ -165,9 +166,9 @@ if is_plain == 1 and unwell_until <= now then
     local behind_time = is_idle and '\144\195\195' or '\144\194\195'
     if effect then behind_time = '\145' .. cmsgpack.pack(effect) .. sub(behind_time, 2) end
     if soonest >= NEVER then
-      answer = '\150' .. outcome .. '\194\194' .. behind_time
+      answer = outcome .. '\194' .. behind_time
     else
-      answer = pack('>Bc0BBI8c0', 150, outcome, 194, 207, soonest, behind_time)
+      answer = pack('>c0BI8c0', outcome, 207, soonest, behind_time)
     end
     if answers then answers[done] = answer end
     if is_idle then

@@ -17,7 +17,10 @@ local OWN = '>BBI7I7I7I7I7I7I7I7I7I5BI7I4I7Bc0'
 local REST = '>I7I7I7I7dBI7dI4I7I7I7I7I7I7I7BI4I7Bc0I7BI4c0'
 local LAYOUT = 1
 
--- A command: verb, ticket id, identity (empty where there is none), fence, two words of entropy; then what is its own.
-local COMMAND = '>c1Bc0I2c0I7I4I4'
--- Who enters: how it stays, weight, score, per second, share, cap, node, group
-local ENTER = '>c1I4dddI4Bc0I2c0'
+-- A command: verb, ticket id, identity (empty where there is none); then fence and two words of entropy; then its own.
+local WHO = '>c1Bc0I2c0'
+local AND = '>I7I4I4'
+local AND_BYTES = 15
+-- Who enters: how it stays, weight, score, per second; and then: share, cap, node, group
+local ENTER = '>c1I4dd'
+local ENTER_FOR = '>dI4Bc0I2c0'

@@ -19,7 +19,7 @@ end
 -- Which fields were looked up; anew, where those before have changed what was there.
 local fields = { 'm' }
 for i = done + 3, #ARGV do
-  local _, id, identity = parse(COMMAND, ARGV[i])
+  local _, id, identity = parse(WHO, ARGV[i])
   if id ~= '' then fields[#fields + 1] = 't' .. id end
   if identity ~= '' then fields[#fields + 1] = 'i' .. identity end
 end
