@@ -63,16 +63,18 @@ fn short_header(spec: &Spec, conditions: &Conditions, record: Record, keep: Micr
 
 /// A strategy: packed by itself, because a gate keeps by which one its line was formed.
 pub fn strategy(pick: Pick) -> Result<Vec<u8>, StoreError> {
-    let (name, overdue, [base, per_second, max]) = match pick {
-        Pick::Nobody => ("nobody", None, [0.0; 3]),
-        Pick::Head => ("head", None, [0.0; 3]),
-        Pick::Fair => ("fair", None, [0.0; 3]),
-        Pick::Uniform { overdue } => ("uniform", overdue, [0.0; 3]),
-        Pick::Aging { base, per_second, max } => ("aging", None, [base, per_second, max]),
-    };
     let mut writer = Writer::new();
-    writer.bytes(name)?.maybe_number(overdue.map(|overdue| overdue.min(NEVER)))?;
-    writer.double(base)?.double(per_second)?.double(max)?;
+    match pick {
+        Pick::Nobody => writer.bytes("nobody")?,
+        Pick::Head => writer.bytes("head")?,
+        Pick::Fair => writer.bytes("fair")?,
+        Pick::Uniform { overdue } => {
+            writer.bytes("uniform")?.maybe_number(overdue.map(|overdue| overdue.min(NEVER)))?
+        }
+        Pick::Aging { base, per_second, max } => {
+            writer.bytes("aging")?.flag(false)?.double(base)?.double(per_second)?.double(max)?
+        }
+    };
     writer.finish()
 }
 
