@@ -4,9 +4,9 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 
--- What every call needs of the first argument; the rest is a MessagePack array behind it, see spec.lua.
--- layout, whether nothing but the limit matters to a newcomer when nobody waits, what is told (nothing, changes, names),
--- for how long a gate is kept, limit, lease, longest lease, whether sessions are shared, whether the gate is shared by
+-- What every call needs of the first argument; the rest is a MessagePack array behind it, see spec.lua. layout,
+-- whether nothing but the limit matters to a newcomer when nobody waits, what is told (nothing, changes, names), for
+-- how long a gate is kept, limit, lease, longest lease, whether sessions are shared, whether the gate is shared by
 -- nodes, revision, until when the guarded system is unwell, strategy
 local layout, is_plain, telling, keep, limit, ttl, max_hold, shares, is_shared, revision, unwell_until, pick, behind =
   parse('>BBBI7I4I7I7BBI7I7Bc0', ARGV[1])

@@ -43,7 +43,7 @@ ledger_parts[#ledger_parts + 1] = function()
   function ledger.due(state)
     if count_of(state) == 0 then return nil end
     local base = DUE[state]
-    local member = first(string.char(base), pack('>BI6', base + floor((now + 1) / 281474976710656), now + 1))
+    local member = first(string.char(base), pack('>BI6', base + floor((now + 1) / UPPER), now + 1))
     return member and sub(member, -16)
   end
 
@@ -55,7 +55,7 @@ ledger_parts[#ledger_parts + 1] = function()
         local member = first(string.char(base), string.char(base + 32))
         if member then
           local upper, lower = parse('>BI6', member)
-          soonest = min(soonest, (upper - base) * 281474976710656 + lower)
+          soonest = min(soonest, (upper - base) * UPPER + lower)
         end
       end
     end

@@ -1,7 +1,7 @@
--- Short cuts: a newcomer for whom there is room or none, the release of a lease, and its renewal, where nobody waits and
--- nothing is due. That is most of what a service asks, and takes less than the making of what decides all the rest.
--- As many commands of a call as can be are decided like this, from the first on, and written together; those behind them
--- find it done. What cannot be has changed nothing. The tests run both ways.
+-- Short cuts: a newcomer for whom there is room or none, the release of a lease, and its renewal, where nobody waits
+-- and nothing is due. That is most of what a service asks, and takes less than the making of what decides all the
+-- rest. As many commands of a call as can be are decided like this, from the first on, and written together; those
+-- behind them find it done. What cannot be has changed nothing. The tests run both ways.
 --
 -- There are no functions here, and few tables and strings: making one costs as much as most of what this does.
 
@@ -24,8 +24,8 @@ if is_plain == 1 and unwell_until <= now then
     is_agreed, agreed_on, low, low_until, line_pick = 1, revision, limit, min(now + ttl, NEVER), pick
   end
 
-  -- Members of the sorted set to add and to take out, fields of the hash to set and to take out: made with as many places
-  -- as one command needs, since a table that grows costs more than one that is large enough.
+  -- Members of the sorted set to add and to take out, fields of the hash to set and to take out: made with as many
+  -- places as one command needs, since a table that grows costs more than one that is large enough.
   local members, old_members, records, old_fields
   local member_count, old_count, record_count, field_count = 0, 0, 0, 0
   -- Whom a command was about: what was found of them does not hold any more.
@@ -52,7 +52,7 @@ if is_plain == 1 and unwell_until <= now then
     if verb == 'e' and not ticket and not other then
       local stay, weight, score, per_second = parse(ENTER, command, own_at)
       local deadline = min(now + ttl, now + max_hold, NEVER)
-      if weight > in_force or deadline - max(now, arrival + 1) < 0 or deadline - now >= 1099511627776 then break end
+      if weight > in_force or deadline < max(now, arrival + 1) or deadline - now >= FAR then break end
       if held + weight > in_force then
         -- No room, and whoever is inside is not about to go.
         if stay ~= 'n' or holders == 0 then break end
@@ -62,9 +62,10 @@ if is_plain == 1 and unwell_until <= now then
           lowest = max(now, fence + 1)
         elseif lowest == 0 then
           -- Whoever had the lowest fence has left. Looked up once: those who come have higher ones.
+          if old_fields then call('HDEL', KEYS[1], unpack(old_fields)) end
           if members then call('ZADD', KEYS[2], unpack(members)) end
           if old_members then call('ZREM', KEYS[2], unpack(old_members)) end
-          members, old_members, member_count, old_count = nil, nil, 0, 0
+          members, old_members, old_fields, member_count, old_count, field_count = nil, nil, nil, 0, 0, 0
           lowest = parse('>I7', call('ZRANGEBYLEX', KEYS[2], '[i', '(j', 'LIMIT', 0, 1)[1], 2)
         end
         arrival, fence = max(now, arrival + 1), max(now, fence + 1)
@@ -72,7 +73,7 @@ if is_plain == 1 and unwell_until <= now then
         soonest, furthest = min(soonest, deadline), max(furthest, deadline)
         members = members or { nil, nil, nil, nil }
         members[member_count + 1] = '0'
-        members[member_count + 2] = pack('>BI6I7c0', 120 + floor(deadline / 281474976710656), deadline, arrival, id)
+        members[member_count + 2] = pack('>BI6I7c0', HOLDS + floor(deadline / UPPER), deadline, arrival, id)
         members[member_count + 3], members[member_count + 4] = '0', pack('>c1I7c0', 'i', fence, id)
         member_count = member_count + 4
         records = records or { nil, nil, nil, nil, nil, nil }
@@ -96,7 +97,8 @@ if is_plain == 1 and unwell_until <= now then
           identity ~= '' and shares == 1 and 195 or 194, 0, 195, 194
         )
         if telling > 0 then
-          effect = { 'admitted', id, false, telling == 2 and identity ~= '' and identity, fence, arrival, now, false, false }
+          local known_as = telling == 2 and identity ~= '' and identity
+          effect = { 'admitted', id, false, known_as, fence, arrival, now, false, false }
         end
       end
 
@@ -107,19 +109,19 @@ if is_plain == 1 and unwell_until <= now then
       local came, lasts, its_fence, since, at = parse('>I7I5I7I7', ticket, 3)
       local deadline = came + lasts
       if deadline <= now then break end
-      local due = pack('>BI6I7c0', 120 + floor(deadline / 281474976710656), deadline, came, id)
+      local due = pack('>BI6I7c0', HOLDS + floor(deadline / UPPER), deadline, came, id)
       if verb == 'r' then
         local has_ttl, its_ttl = parse('>BI7', command, own_at)
         local longest = min(since + max_hold, NEVER)
         local later = max(min(now + (has_ttl == 1 and its_ttl or ttl), NEVER - 1, longest), deadline)
-        if later - came >= 1099511627776 then break end
+        if later - came >= FAR then break end
         if later > deadline then
           furthest = max(furthest, later)
           old_members, members, records = old_members or {}, members or {}, records or {}
           old_count = old_count + 1
           old_members[old_count] = due
           members[member_count + 1] = '0'
-          members[member_count + 2] = pack('>BI6I7c0', 120 + floor(later / 281474976710656), later, came, id)
+          members[member_count + 2] = pack('>BI6I7c0', HOLDS + floor(later / UPPER), later, came, id)
           member_count = member_count + 2
           records[record_count + 1] = 't' .. id
           records[record_count + 2] = sub(ticket, 1, 9) .. pack('>I5', later - came) .. sub(ticket, 15)
@@ -138,7 +140,8 @@ if is_plain == 1 and unwell_until <= now then
         held, holders = held - weight, holders - 1
         if lowest == its_fence then lowest = 0 end
         old_members, old_fields = old_members or { nil, nil }, old_fields or { nil, nil }
-        old_members[old_count + 1], old_members[old_count + 2] = due, pack('>c1I7c0', 'i', its_fence, id)
+        old_members[old_count + 1] = due
+        old_members[old_count + 2] = pack('>c1I7c0', 'i', its_fence, id)
         old_count = old_count + 2
         field_count = field_count + 1
         old_fields[field_count] = 't' .. id
@@ -178,10 +181,11 @@ if is_plain == 1 and unwell_until <= now then
   end
 
   if done > 0 then
-    -- In this order the set is not empty in between, which would lose it its end.
+    -- What makes room comes first: a server that is full takes it, and then the rest of this call as well. The sorted
+    -- set is not empty in between, which would lose it its end.
+    if old_fields then call('HDEL', KEYS[1], unpack(old_fields)) end
     if members then call('ZADD', KEYS[2], unpack(members)) end
     if old_members then call('ZREM', KEYS[2], unpack(old_members)) end
-    if old_fields then call('HDEL', KEYS[1], unpack(old_fields)) end
     -- When it is forgotten: as ledger.lua has it.
     local wanted = override > 0 and NEVER or floor(min(max(now + keep, furthest + keep / 2), NEVER - 1))
     local is_right = ends_at > 0 and (wanted >= NEVER) == (ends_at >= NEVER) and abs(wanted - ends_at) <= keep / 4
@@ -194,6 +198,7 @@ if is_plain == 1 and unwell_until <= now then
     ) .. rest
     call('HSET', KEYS[1], unpack(records))
     for i = 1, 2 do
+      -- A sorted set that has been made in this call has no end yet.
       if not is_right or i == 2 and not had_members and holders + spent > 0 then
         if ends_at >= NEVER then
           call('PERSIST', KEYS[i])

@@ -1,4 +1,5 @@
 -- For what takes no short cut: all that is asked of the gate, and all that it knows of itself.
+
 -- What one step works on, and what it can do. Most calls need little of it, and making a closure takes as long as using
 -- it: so each file is a part, made when a name is missed that no part made so far has.
 local step, ledger = {}, {}

@@ -23,8 +23,7 @@ local function rested(old)
 end
 
 local STATES = { w = 'waiting', o = 'offered', h = 'holding', s = 'spent' }
--- A deadline's first byte is its upper five bits and one of these: a member that ends within 30 bytes takes 16 less.
-local DUE = { holding = 120, offered = 152, spent = 184, waiting = 216 }
+local DUE = { holding = HOLDS, offered = 152, spent = 184, waiting = 216 }
 
 local function parse_meta(bytes)
   -- One table made as it shall be is cheaper than one that is filled.
@@ -65,9 +64,6 @@ local function packed_meta(m)
   )
   return rest == AS_NEW and own or own .. rest
 end
-
--- A deadline up to that much later than the arrival is kept as the difference.
-local FAR = 1099511627776
 
 local function parse_ticket(bytes)
   local letter, flags, arrival, lasts, at = parse(TICKET, bytes)
@@ -111,7 +107,7 @@ end
 
 local function due_member(id, ticket)
   local deadline = ticket.deadline
-  return pack('>BI6I7c0', DUE[ticket.state] + floor(deadline / 281474976710656), deadline, ticket.arrival, id)
+  return pack('>BI6I7c0', DUE[ticket.state] + floor(deadline / UPPER), deadline, ticket.arrival, id)
 end
 
 local function inside_member(id, ticket)
