@@ -88,9 +88,9 @@ fn spec(limit: u32) -> Spec {
     let builder = Airlock::builder("bench").seal(Seal::semaphore(limit)).line(line).admission(Fifo::new());
     let _ = builder.store(Shared(catch.clone())).build();
     let spec = catch.0.lock().expect("no panic under it").take().expect("it was shown");
-    // Whoever waits is there for as long as this takes, whatever else the machine does meanwhile.
+    // Whoever waits or holds does so for as long as this takes, whatever else the machine does meanwhile.
     let line = LineSpec { presence: 3_600_000_000, ..spec.line };
-    Spec { line, shared: Some(SharedSpec { presence: 6_000_000, confirmation: 4_000_000 }), ..spec }
+    Spec { ttl: 3_600_000_000, line, shared: Some(SharedSpec { presence: 6_000_000, confirmation: 4_000_000 }), ..spec }
 }
 
 /// One gate, asked directly.
