@@ -252,6 +252,9 @@ enum Wrong {
     Score,
     Span,
     Health,
+    EmptyList,
+    LongList { many: usize, most: usize },
+    Twice,
 }
 
 impl InvalidEntrant {
@@ -278,6 +281,18 @@ impl InvalidEntrant {
     pub(crate) fn span() -> Self {
         InvalidEntrant(Box::new(Wrong::Span))
     }
+
+    pub(crate) fn empty_list() -> Self {
+        InvalidEntrant(Box::new(Wrong::EmptyList))
+    }
+
+    pub(crate) fn long_list(many: usize, most: usize) -> Self {
+        InvalidEntrant(Box::new(Wrong::LongList { many, most }))
+    }
+
+    pub(crate) fn twice() -> Self {
+        InvalidEntrant(Box::new(Wrong::Twice))
+    }
 }
 
 impl From<InvalidName> for InvalidEntrant {
@@ -299,6 +314,9 @@ impl fmt::Display for InvalidEntrant {
             }
             Wrong::Score => f.write_str("the admission strategy gave a score that is not finite"),
             Wrong::Health => f.write_str("a health score is a number"),
+            Wrong::EmptyList => f.write_str("the list is empty: there is nothing to enter"),
+            Wrong::LongList { many, most } => write!(f, "the list has {many} members or more; it may have {most}"),
+            Wrong::Twice => f.write_str("its resource is in the list twice; ask once, with the weight of both"),
             Wrong::Span => f.write_str("the time is out of bounds: at least 1 µs and at most 365 days"),
         }
     }

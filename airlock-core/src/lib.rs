@@ -54,6 +54,7 @@
 pub mod admission;
 mod admitted;
 mod airlock;
+mod all;
 mod backoff;
 pub mod clock;
 #[cfg(feature = "conformance")]
@@ -78,6 +79,7 @@ pub use admitted::MissingAdmitted;
 pub use admitted::{Admitted, WeakAdmitted};
 pub use airlock::{Acquire, Airlock, Builder, Entered, Entering, Started, TryEnter, Trying};
 pub use airlock::{Offer, Place, Standing, Ticket};
+pub use all::{AcquireAll, All, AllError, Permits};
 pub use entrant::Entrant;
 pub use error::{ConfigError, Error, InvalidEntrant, LeaseLost, Reason, Refusal, StoreError};
 pub use gate::{Ending, Inspection, OnMissed, OnReentry, Whom};

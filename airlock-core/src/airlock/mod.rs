@@ -300,7 +300,7 @@ impl Airlock {
     }
 
     #[inline(always)]
-    fn enter_verb<'c>(
+    pub(crate) fn enter_verb<'c>(
         &self,
         entrant: &'c Entrant<'_>,
         key: Option<Key<'c>>,

@@ -4,7 +4,7 @@ use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-use super::bench::{Bench, ROOM, lock, person, secs, semaphore};
+use super::bench::{Bench, ROOM, lock, person, secs, semaphore, soon};
 use super::{SHORT, Subject};
 use crate::Entered;
 
@@ -82,6 +82,39 @@ pub async fn g15_no_await_point_leaks(subject: &impl Subject) {
         assert_eq!(bench.inspect().await.in_use, 1, "a renewal does not release");
         poll_and_drop(permit.release(), polls).await;
         bench.until_empty().await;
+        subject.advance(secs(60)).await;
+        bench.until_nothing_is_left().await;
+    }
+}
+
+/// G15, G21: nor does a batch, dropped while it takes its members, gives them back, or pauses.
+pub async fn g15_a_batch_that_is_dropped_leaks_nothing(subject: &impl Subject) {
+    let list = ["attic", "cellar", ROOM];
+    for polls in 0..4 * POLLS {
+        let bench = Bench::named(subject, &format!("{polls} polls"), |b| b.seal(lock())).await;
+        let empty = async || {
+            for resource in list {
+                let gone = async {
+                    while bench.airlock.inspect(resource).await.expect("a store that works").in_use > 0 {
+                        tokio::task::yield_now().await;
+                    }
+                };
+                soon("nobody inside", gone).await;
+            }
+        };
+        poll_and_drop(bench.airlock.enter_all(list), polls).await;
+        empty().await;
+        poll_and_drop(bench.airlock.acquire_all(list).into_future(), polls).await;
+        empty().await;
+        let inside = bench.inside(ROOM).await;
+        poll_and_drop(bench.airlock.enter_all(list), polls).await;
+        poll_and_drop(bench.airlock.acquire_all(list).timeout(secs(30)).into_future(), polls).await;
+        inside.release().await.expect("a lease");
+        empty().await;
+        if let Ok(permits) = bench.airlock.enter_all(list).await {
+            poll_and_drop(permits.release(), polls).await;
+        }
+        empty().await;
         subject.advance(secs(60)).await;
         bench.until_nothing_is_left().await;
     }

@@ -10,7 +10,7 @@ use super::bench::{ROOM, builder, invalid, lock, lost, person, refused, secs, so
 use crate::gate::{Answer, Micros, Spec, SwitchState, Whom};
 use crate::observer::Observers;
 use crate::store::{BoxFuture, Command, Gates, Lease, Store, Survey, Watch};
-use crate::{Airlock, ConfigError, Entered, Reason, StoreError, Token};
+use crate::{Airlock, ConfigError, Entered, Entrant, Reason, StoreError, Token};
 
 /// Long enough for any store that works, short enough to wait for in a test.
 const BRIEF: Duration = Duration::from_millis(20);
@@ -188,6 +188,22 @@ pub async fn g22_nonsense_never_reaches_the_store(subject: &impl Subject) {
         invalid(airlock.try_enter(nonsense.clone()).await);
         invalid(airlock.acquire(nonsense.clone()).await);
         invalid(airlock.enter(nonsense).await);
+    }
+    // Nor does a list of which a part is wrong, or the whole: empty, too long, or with a member twice.
+    let long = vec![ROOM; 65].into_iter().enumerate().map(|(number, room)| format!("{room} {number}"));
+    let lists: [(Vec<Entrant<'_>>, Option<usize>); 5] = [
+        (Vec::new(), None),
+        (long.map(Entrant::from).collect(), None),
+        (vec![ROOM.into(), "attic".into(), person("ada")], Some(2)),
+        (vec![ROOM.into(), "".into()], Some(1)),
+        (vec![Entrant::new("attic").weight(2), ROOM.into()], Some(0)),
+    ];
+    for (list, wrong) in lists {
+        for result in [airlock.enter_all(list.clone()).await, airlock.acquire_all(list.clone()).await] {
+            let error = result.expect_err("it is nonsense");
+            assert_eq!(error.index(), wrong, "{error}");
+            invalid(Err::<(), _>(error.into()));
+        }
     }
     assert_eq!(fault.0.commands.load(Ordering::SeqCst), 0);
 }

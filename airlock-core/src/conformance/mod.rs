@@ -94,6 +94,7 @@
 //! | [`lotteries`] | drawing lots (G5, G6, G12, strategies) |
 //! | [`rates`] | rates, cool-downs, and compositions (G17) |
 //! | [`switching`] | the operator's switch, and health (G19, G20) |
+//! | [`batches`] | all or nothing over several gates (G21) |
 //! | [`names`] | names that must not meet (G22) |
 //! | [`failures`] | a store that fails or hangs, in front of the one under test (G23) |
 //!
@@ -101,6 +102,7 @@
 
 mod bench;
 
+pub mod batches;
 pub mod cancelling;
 pub mod entering;
 pub mod failures;
@@ -149,11 +151,25 @@ pub trait Subject {
 macro_rules! conformance_suite {
     ($subject:expr $(,)?) => {
         $crate::__conformance_tests! { ($subject)
+            batches:
+                g21_all_or_none
+                g21_a_batch_never_queues
+                g21_permits_are_in_order_and_go_one_by_one
+                g21_dropping_releases_all
+                g21_batches_do_not_undo_each_other
+                g21_a_batch_may_be_over_several_airlocks
+                g17_a_refused_batch_uses_no_rate_up
+                rx_16_an_expired_member_does_not_block_a_batch
+                rx_16_a_lost_member_does_not_keep_the_others
+                g21_waiting_for_a_batch_holds_nothing
+                g21_a_batch_does_not_wait_in_vain
+            ;
             cancelling:
                 g15_dropping_a_wait_leaves_the_line
                 rx_26_a_cancelled_acquire_never_completes
                 g15_a_grant_that_crosses_is_given_back
                 g15_no_await_point_leaks
+                g15_a_batch_that_is_dropped_leaks_nothing
                 g15_a_dropped_claim_can_be_repeated
                 g15_a_ticket_is_plain_data
             ;
@@ -382,6 +398,7 @@ mod tests {
     fn every_rule_is_in_the_list() {
         let list = include_str!("mod.rs");
         let themes = [
+            ("batches", include_str!("batches.rs")),
             ("cancelling", include_str!("cancelling.rs")),
             ("entering", include_str!("entering.rs")),
             ("failures", include_str!("failures.rs")),

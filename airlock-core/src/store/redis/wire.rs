@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 pub use request::{command, header, strategy};
 
-
 use super::msgpack::{Reader, unexpected};
 use crate::error::StoreError;
 use crate::gate::{
