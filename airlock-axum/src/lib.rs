@@ -46,6 +46,6 @@ pub use enter::{Enter, EnterRejection, Gate, Refused};
 pub use path::{ByPath, by_path};
 
 /// The README's code is code.
-#[cfg(all(doctest, feature = "redis"))]
+#[cfg(all(doctest, feature = "redis", feature = "blocking"))]
 #[doc = include_str!("../README.md")]
 pub struct Readme;

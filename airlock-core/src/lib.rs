@@ -30,6 +30,9 @@
 //! # }
 //! ```
 //!
+//! Several places at once, or none: [`Airlock::enter_all`] and [`All`]. Nothing but locks by key: [`locks`], with or without
+//! a runtime.
+//!
 //! # Fairness
 //!
 //! Nobody barges: a newcomer enters only if it would be picked before everyone who waits. A place that comes
@@ -63,6 +66,7 @@ mod entrant;
 mod error;
 pub mod gate;
 mod line;
+pub mod locks;
 pub mod name;
 pub mod observer;
 mod permit;

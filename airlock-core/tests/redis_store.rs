@@ -111,6 +111,29 @@ async fn rx_20_a_server_that_does_not_answer_is_no_lack_of_room() {
     server.signal("CONT");
 }
 
+/// A program without a runtime has its locks on the server as well, and has unlocked when its guard is gone, although the
+/// thread that did it goes with it.
+#[cfg(feature = "blocking")]
+#[test]
+fn locks_need_no_runtime() {
+    use airlock_core::locks::blocking::Locks;
+    let server = Server::start();
+    let url: &'static str = server.url().leak();
+    for ttl in [1, 60] {
+        let one = Locks::open(RedisStore::connect(url)).expect("a server");
+        let other = Locks::open(RedisStore::connect(url)).expect("a server");
+        let guard = one.try_lock("report", Duration::from_secs(ttl)).expect("free");
+        assert!(other.try_lock("report", Duration::from_secs(1)).is_err_and(|error| error.is_busy()));
+        drop(one);
+        drop(guard);
+        let guard = other.try_lock("report", Duration::from_secs(1)).expect("unlocked");
+        let token = guard.detach().expect("held");
+        drop(other);
+        let third = Locks::open(RedisStore::connect(url)).expect("a server");
+        third.restore(&token, Duration::from_secs(1)).expect("held").release().expect("held");
+    }
+}
+
 async fn refused(airlock: &Airlock) -> Reason {
     airlock.try_enter("room").await.expect_err("it is closed").refusal().expect("a refusal").reason
 }

@@ -132,7 +132,7 @@ impl Airlock {
         let entrant = entrant.into();
         let token = Token::new(entrant.resource.as_ref().into(), Secret::random());
         let verb = self.enter_verb(&entrant, Some(Key::Token(token.secret())), Stay::Away)?;
-        let doubt = GiveUpOnDrop { airlock: self, token: Some(&token) };
+        let doubt = GiveUpOnDrop::new(self, &token);
         let answer = self.ask(Command::new(&entrant.resource, verb)).await?;
         doubt.settle();
         match answer.outcome {
@@ -377,13 +377,17 @@ impl fmt::Debug for Airlock {
 }
 
 /// Gives a token up with doubt if the command that carries it is abandoned, or fails without saying how.
-struct GiveUpOnDrop<'a> {
+pub(crate) struct GiveUpOnDrop<'a> {
     airlock: &'a Airlock,
     token: Option<&'a Token>,
 }
 
-impl GiveUpOnDrop<'_> {
-    fn settle(mut self) {
+impl<'a> GiveUpOnDrop<'a> {
+    pub(crate) fn new(airlock: &'a Airlock, token: &'a Token) -> Self {
+        GiveUpOnDrop { airlock, token: Some(token) }
+    }
+
+    pub(crate) fn settle(mut self) {
         self.token = None;
     }
 }

@@ -25,7 +25,7 @@ struct At {
 
 impl AllError {
     /// The list itself is wrong.
-    pub(super) fn of_all(error: Error) -> Self {
+    pub(crate) fn of_all(error: Error) -> Self {
         AllError(Box::new(Failed { error, member: None }))
     }
 

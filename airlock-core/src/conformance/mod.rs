@@ -96,6 +96,7 @@
 //! | [`switching`] | the operator's switch, and health (G19, G20) |
 //! | [`batches`] | all or nothing over several gates (G21) |
 //! | [`names`] | names that must not meet (G22) |
+//! | [`locks`] | simple locks by key |
 //! | [`failures`] | a store that fails or hangs, in front of the one under test (G23) |
 //!
 //! A function named `rx_…` is also a failure that an earlier system had, see its text.
@@ -109,6 +110,7 @@ pub mod failures;
 pub mod holding;
 pub mod identity;
 pub mod line;
+pub mod locks;
 pub mod lotteries;
 pub mod names;
 pub mod offers;
@@ -248,6 +250,15 @@ macro_rules! conformance_suite {
                 g12_the_estimate_follows_the_pace
                 g09_asking_as_told_is_often_enough
                 g10_a_hopeless_claim_window_is_refused
+            ;
+            locks:
+                a_key_is_locked_by_one
+                locks_are_waited_for_in_line
+                work_is_done_under_its_lock
+                a_ttl_is_a_keys_own
+                rx_15_a_lock_is_handed_over_by_its_token
+                keys_are_locked_together_or_not_at_all
+                rx_21_who_is_unlocked_by_force_hears_of_it
             ;
             lotteries:
                 rx_02_a_lottery_needs_no_ticking
@@ -405,6 +416,7 @@ mod tests {
             ("holding", include_str!("holding.rs")),
             ("identity", include_str!("identity.rs")),
             ("line", include_str!("line.rs")),
+            ("locks", include_str!("locks.rs")),
             ("lotteries", include_str!("lotteries.rs")),
             ("names", include_str!("names.rs")),
             ("offers", include_str!("offers.rs")),
