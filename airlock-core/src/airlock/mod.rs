@@ -1,6 +1,7 @@
 //! The airlock itself: what the rest of a program talks to.
 
 mod builder;
+mod doubt;
 mod entering;
 mod leases;
 mod standing;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use builder::Builder;
+pub(crate) use doubt::GiveUpOnDrop;
 pub use entering::{Acquire, Entering, Started, TryEnter, Trying};
 pub use standing::{Entered, Offer, Place, Standing, Ticket};
 
@@ -373,30 +375,6 @@ impl fmt::Debug for Airlock {
             .field("limit", &self.0.spec.limit)
             .field("admission", &self.0.admission)
             .finish_non_exhaustive()
-    }
-}
-
-/// Gives a token up with doubt if the command that carries it is abandoned, or fails without saying how.
-pub(crate) struct GiveUpOnDrop<'a> {
-    airlock: &'a Airlock,
-    token: Option<&'a Token>,
-}
-
-impl<'a> GiveUpOnDrop<'a> {
-    pub(crate) fn new(airlock: &'a Airlock, token: &'a Token) -> Self {
-        GiveUpOnDrop { airlock, token: Some(token) }
-    }
-
-    pub(crate) fn settle(mut self) {
-        self.token = None;
-    }
-}
-
-impl Drop for GiveUpOnDrop<'_> {
-    fn drop(&mut self) {
-        if let Some(token) = self.token {
-            self.airlock.0.gates.give_back(&Lease::Token(token.clone()), true);
-        }
     }
 }
 

@@ -27,7 +27,7 @@
 //! ```
 //!
 //! With any store that several processes share, the locks are theirs together; nothing else changes. A program without a
-//! runtime has the same in [`blocking`](crate::locks::blocking) (feature `blocking`).
+//! runtime has the same in `locks::blocking` (feature `blocking`).
 //!
 //! # How long a lock lasts
 //!
