@@ -7,6 +7,7 @@ use super::{Ledger, Micros, Pick, Spec, Step};
 /// Of those with the highest revision the lowest limit counts, for as long as a lease lasts after it was last asked
 /// with; and the strategy by which the line was formed, for as long as there is one.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Agreed {
     /// The highest revision that was seen.
     pub revision: u64,
@@ -21,6 +22,7 @@ pub struct Agreed {
 
 /// A limit, and how long it counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Asked {
     /// The limit.
     pub limit: u32,

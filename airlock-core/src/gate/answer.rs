@@ -81,6 +81,18 @@ impl Outcome {
     }
 }
 
+#[cfg(feature = "serde")]
+impl Outcome {
+    /// As a ledger without handles would answer it.
+    pub(super) fn without_handle(self) -> Self {
+        match self {
+            Outcome::Admitted(grant) => Outcome::Admitted(Grant { local: None, ..grant }),
+            Outcome::Queued(place) => Outcome::Queued(Place { local: None, ..place }),
+            other => other,
+        }
+    }
+}
+
 /// An admission.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Grant {
@@ -141,6 +153,7 @@ pub enum Denial {
 
 /// How a ticket ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum Ending {
     /// Its holder gave it back.
@@ -236,6 +249,18 @@ impl<Id> Effects<Id> {
     /// What was recorded, in the order in which it happened.
     pub fn iter(&self) -> std::slice::Iter<'_, Effect<Id>> {
         self.list.iter()
+    }
+
+    /// As a ledger without handles would tell it.
+    #[cfg(feature = "serde")]
+    pub(super) fn without_handles(mut self) -> Self {
+        for effect in &mut self.list {
+            effect.local = None;
+            if let Change::Granted(grant) = &mut effect.change {
+                grant.local = None;
+            }
+        }
+        self
     }
 
     pub(super) fn record(&self) -> Record {

@@ -2,6 +2,7 @@ use super::{Micros, NEVER, Setting};
 
 /// What a gate knows about itself, apart from its tickets.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Meta {
     /// The last arrival given out.
     pub arrival: u64,
@@ -102,10 +103,12 @@ impl Meta {
 
 /// Names a group within one gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct GroupId(pub u32);
 
 /// What a gate knows about a group of entrants. A group that counts nothing is forgotten.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Group {
     /// How many of its entrants wait or are offered a place.
     pub in_line: u64,

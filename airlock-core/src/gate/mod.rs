@@ -34,7 +34,11 @@
 
 mod agreed;
 mod answer;
+#[cfg(feature = "serde")]
+mod blob;
 mod command;
+#[cfg(feature = "serde")]
+mod decide;
 mod draw;
 mod enter;
 mod entropy;
@@ -47,6 +51,8 @@ mod operate;
 mod order;
 mod promote;
 mod rate;
+#[cfg(feature = "serde")]
+mod snapshot;
 mod spec;
 mod sweep;
 mod switch;
@@ -55,11 +61,17 @@ mod ticket;
 
 pub use agreed::{Agreed, Asked};
 pub use answer::{Answer, Change, Denial, Effect, Effects, Ending, Grant, Outcome, Place, Record};
+#[cfg(feature = "serde")]
+pub use blob::BlobError;
 pub use command::{Enter, Key, Stay, Verb, Whom};
+#[cfg(feature = "serde")]
+pub use decide::{Decided, Decision, decide};
 pub use ledger::{Ledger, LineOrder};
 pub use meta::{Group, GroupId, Meta};
 pub use operate::{Holder, Inspection, Page, Waiter};
 pub use order::sortable;
+#[cfg(feature = "serde")]
+pub use snapshot::{InvalidSnapshot, Snapshot};
 pub use spec::{LineSpec, OnMissed, OnReentry, Pick, RateSpec, SharedSpec, Spec};
 pub use switch::{Conditions, Setting, SwitchState};
 pub use table::Table;

@@ -92,6 +92,7 @@ impl LineSpec {
 
 /// Who gets in when there is room: the second half of an admission strategy.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum Pick {
     /// Nobody waits; the first to find room wins.

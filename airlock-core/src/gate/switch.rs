@@ -6,6 +6,7 @@ use super::{Denial, Enter, Ledger, Micros, NEVER, Outcome, Step};
 
 /// What the operator has set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum SwitchState {
     /// As configured.
@@ -23,6 +24,7 @@ pub enum SwitchState {
 
 /// A switch, how long it holds, and why it is set so.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Setting {
     /// What is set.
     pub state: SwitchState,
@@ -51,6 +53,7 @@ impl Default for Setting {
 
 /// What holds for all gates of an airlock at the moment: an input of a step, like the time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Conditions {
     /// The airlock's switch, for resources without one of their own.
     pub switch: Setting,

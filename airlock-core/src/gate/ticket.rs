@@ -44,6 +44,7 @@ impl Ticket {
 
 /// Where in its life an entrant is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum State {
     /// In the line.
     Waiting,
@@ -67,6 +68,7 @@ impl State {
 
 /// Who looks after a waiter (G10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum Attend {
     /// A future beside the gate itself: it is let in directly, and its presence is its existence.

@@ -123,6 +123,12 @@ impl Groups {
         }
     }
 
+    #[cfg(feature = "serde")]
+    pub(super) fn iter(&self) -> impl Iterator<Item = (GroupId, &str, Group)> {
+        let known = (0..).zip(&self.rows).filter(|(_, (_, group))| !group.is_empty());
+        known.map(|(at, (name, group))| (GroupId(at), &**name, *group))
+    }
+
     pub(super) fn first_listed(&self) -> Option<GroupId> {
         self.listed.first().map(|&(_, _, id)| GroupId(id))
     }

@@ -111,6 +111,12 @@ impl Table {
         (0u32..).zip(&self.entries).filter(|(_, entry)| entry.serial != 0).map(|(slot, entry)| (slot, &entry.ticket))
     }
 
+    /// The groups that something is known of.
+    #[cfg(feature = "serde")]
+    pub(super) fn groups(&self) -> impl Iterator<Item = (GroupId, &str, Group)> {
+        self.indexes.iter().flat_map(|indexes| indexes.groups.iter())
+    }
+
     fn indexes(&mut self) -> &mut Indexes {
         self.indexes.get_or_insert_default()
     }

@@ -1,0 +1,2 @@
+//! How a gate is written, which other releases have to read.
+
