@@ -1,6 +1,9 @@
 //! The twin of a gate: a blob.
 
-use airlock_core::gate::{self, Ledger as _, NEVER, Outcome, Record, Snapshot, Table, decide};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use airlock_core::gate::{self, Ledger as _, Micros, NEVER, Outcome, Record, Snapshot, Spec, Table, decide};
 use sha2::{Digest as _, Sha256};
 
 use crate::compare;
@@ -12,7 +15,25 @@ pub const RESOURCE: &str = "{the}/re:source\\\"";
 /// All that is left of the gate between two commands.
 #[derive(Default)]
 pub struct Kept {
-    pub blob: Option<Vec<u8>>,
+    blob: Option<Vec<u8>>,
+    /// Where some of what was kept goes as well.
+    samples: Option<Samples>,
+}
+
+pub type Samples = Rc<RefCell<Vec<Sample>>>;
+
+/// What was kept after some command.
+#[derive(Clone)]
+pub struct Sample {
+    pub spec: Spec,
+    pub now: Micros,
+    pub blob: Vec<u8>,
+}
+
+impl Kept {
+    pub fn sampled(samples: Samples) -> Self {
+        Kept { blob: None, samples: Some(samples) }
+    }
 }
 
 impl Twin for Kept {
@@ -46,6 +67,9 @@ impl Twin for Kept {
         }
         if let Some(blob) = decision.blob {
             ensure!(self.blob.as_ref() != Some(&blob), "kept again what was kept");
+            if let Some(samples) = &self.samples {
+                samples.borrow_mut().push(Sample { spec: step.spec.clone(), now: step.now, blob: blob.clone() });
+            }
             self.blob = Some(blob);
         }
         let Some(blob) = &self.blob else { return Ok(()) };

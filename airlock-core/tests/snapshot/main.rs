@@ -75,10 +75,10 @@ fn check(kind: Kind, (commands, per_world): (u64, u64), particular: &[&str]) {
 #[test]
 fn a_blob_decides_as_a_table_does() {
     let particular = ["vanished", "enter: refused as LineFull", "another node's limit", "another node's strategy"];
-    check(Kind::Remote, (200_000, 250), &particular);
+    check(Kind::Remote, (100_000, 250), &particular);
 }
 
 #[test]
 fn so_does_a_long_line() {
-    check(Kind::RemoteCrowd, (10_000, 1_000), &["200 wait"]);
+    check(Kind::RemoteCrowd, (5_000, 1_000), &["200 wait"]);
 }
