@@ -80,5 +80,5 @@ fn a_blob_decides_as_a_table_does() {
 
 #[test]
 fn so_does_a_long_line() {
-    check(Kind::RemoteCrowd, (5_000, 1_000), &["200 wait"]);
+    check(Kind::RemoteCrowd, (20_000, 1_000), &["200 wait"]);
 }

@@ -102,8 +102,8 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// When something in it is no finite number, which not every form can say. Only shares and scores at the end of
-    /// what a double can hold come to that.
+    /// When something in it is no finite number, or near to none. Only shares below 10⁻¹⁰⁰ and scores at the end of what a
+    /// double can hold come to that.
     pub fn of(table: &Table) -> Result<Self, InvalidSnapshot> {
         let numbers: Vec<(GroupId, Named)> =
             table.groups().map(|(id, name, group)| (id, Named { name: name.into(), group })).collect();
