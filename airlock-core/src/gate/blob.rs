@@ -20,7 +20,7 @@ use super::{Conditions, InvalidSnapshot, Snapshot};
 const VERSION: u32 = 1;
 
 /// The largest blob, in bytes: that of some fifty thousand who wait. Reading more would only be slow.
-pub(crate) const MAX_BYTES: usize = 16 << 20;
+pub(crate) const MAX_BLOB_BYTES: usize = 16 << 20;
 
 /// A gate and its names, which say whose it is: a blob may have been moved or copied.
 #[derive(Debug, Serialize, Deserialize)]
@@ -67,13 +67,13 @@ pub(crate) fn gate(blob: &[u8]) -> Result<(String, String, Snapshot), BlobError>
 }
 
 /// The bytes of what holds for an airlock.
-#[cfg_attr(not(feature = "file"), expect(dead_code, reason = "only a store of ours keeps them"))]
+#[cfg(all(feature = "file", unix))]
 pub(crate) fn of_conditions(airlock: &str, conditions: &Conditions) -> Result<Vec<u8>, BlobError> {
     seal(Form::Conditions, &Airlock { airlock, conditions })
 }
 
 /// What holds for an airlock, and its name.
-#[cfg_attr(not(feature = "file"), expect(dead_code, reason = "only a store of ours keeps them"))]
+#[cfg(all(feature = "file", unix))]
 pub(crate) fn conditions(blob: &[u8]) -> Result<(String, Conditions), BlobError> {
     let Airlock { airlock, conditions } = open(Form::Conditions, blob)?;
     Ok((airlock, conditions))
@@ -84,9 +84,9 @@ fn seal(form: Form, content: &impl Serialize) -> Result<Vec<u8>, BlobError> {
     let mut blob = format!("{}{VERSION} {}\n", form.magic(), digest(&json)).into_bytes();
     blob.extend_from_slice(&json);
     blob.push(b'\n');
-    if blob.len() > MAX_BYTES {
+    if blob.len() > MAX_BLOB_BYTES {
         return Err(BlobError::unfit(format!(
-            "{} bytes are more than the {MAX_BYTES} that are read again",
+            "{} bytes are more than the {MAX_BLOB_BYTES} that are read again",
             blob.len()
         )));
     }

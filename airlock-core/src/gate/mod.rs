@@ -63,6 +63,8 @@ pub use agreed::{Agreed, Asked};
 pub use answer::{Answer, Change, Denial, Effect, Effects, Ending, Grant, Outcome, Place, Record};
 #[cfg(feature = "serde")]
 pub use blob::BlobError;
+#[cfg(all(feature = "file", unix))]
+pub(crate) use blob::{MAX_BLOB_BYTES, conditions, gate, of_conditions};
 pub use command::{Enter, Key, Stay, Verb, Whom};
 #[cfg(feature = "serde")]
 pub use decide::{Decided, Decision, decide};

@@ -3,6 +3,9 @@
 //! A store runs the gate's own [`step`](crate::gate::step) over its tables, as one atomic step per command; see
 //! [`crate::gate`]. [`MemoryStore`] is always there.
 
+#[cfg(all(feature = "file", unix))]
+#[doc(hidden)]
+pub mod file;
 mod memory;
 #[cfg(feature = "redis")]
 #[doc(hidden)]
@@ -19,6 +22,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+#[cfg(all(feature = "file", unix))]
+pub use file::{Cleaned, Cleaner, Cleaning, FileStore};
 pub use memory::MemoryStore;
 #[cfg(feature = "redis")]
 pub use redis::{RedisStore, RedisStoreBuilder};

@@ -171,6 +171,13 @@ impl Snapshot {
         Ok(table)
     }
 
+    /// Whether nobody is inside or waits, and nothing has to be kept but numbers.
+    pub fn is_idle(&self) -> bool {
+        let meta = &self.meta;
+        let set = meta.override_limit.is_some() || meta.switch.is_some();
+        self.tickets.is_empty() && !set && meta.replenished_at == 0
+    }
+
     /// From when on all of it is over and past, if nobody asks before; never where an operator has set something
     /// without an end, or a lease has none.
     ///
