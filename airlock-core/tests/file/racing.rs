@@ -1,0 +1,71 @@
+//! Several processes want the same place at once.
+
+use std::path::Path;
+
+use airlock_core::gate::{Micros, Outcome, Stay};
+
+use crate::gates::{NOW, TTL, ask, enter, look, open};
+use crate::processes::{Process, asked, say};
+use crate::random;
+
+const PROCESSES: u32 = 8;
+
+/// Each line is a resource, a token and a time.
+pub fn race(place: &Path) {
+    let folder = open(place);
+    for line in asked() {
+        let mut words = line.split(' ');
+        let mut word = || words.next().expect("three words");
+        let (resource, token, now) = (word(), word().parse().expect("a number"), word().parse().expect("a time"));
+        match ask(&folder, resource, enter(token, Stay::No), now).map(|decided| decided.answer.outcome) {
+            Ok(Outcome::Admitted(grant)) => say(&grant.fence.to_string()),
+            Ok(Outcome::Refused { .. }) => say("refused"),
+            other => say(&format!("{other:?}")),
+        }
+    }
+}
+
+/// Who won, by fence. There is to be one.
+fn round(racers: &mut [Process], resource: &str, first_token: u32, now: Micros) -> u64 {
+    for (token, racer) in (first_token..).zip(racers.iter_mut()) {
+        racer.ask(&format!("{resource} {token} {now}"));
+    }
+    let mut winners = Vec::new();
+    for racer in racers {
+        let answer = racer.answer().expect("it still runs");
+        if answer != "refused" {
+            winners.push(answer.parse().unwrap_or_else(|_| panic!("{resource}: {answer}")));
+        }
+    }
+    assert!(winners.len() == 1, "the winners of {resource} are {winners:?}");
+    winners[0]
+}
+
+/// RX-13: two or more take over one lock that has expired.
+#[test]
+fn rx_13_an_expired_lock_has_one_new_holder() {
+    let place = tempfile::tempdir().expect("a place for it");
+    let mut racers: Vec<_> = (0..PROCESSES).map(|_| Process::start("race", place.path())).collect();
+    let folder = open(place.path());
+    let mut last = 0;
+    for number in 0..random::scaled(600) {
+        // Exactly when the last one's lease is over, and not before.
+        let now = NOW + number * TTL;
+        let won = round(&mut racers, "expired", number as u32 * PROCESSES + 1, now);
+        assert!(won > last, "fence {won} after {last}");
+        last = won;
+        assert_eq!(look(&folder, "expired", now + TTL - 1).expect("it is read"), (1, 0));
+    }
+}
+
+/// RX-14: two or more make one lock that nobody has made before.
+#[test]
+fn rx_14_a_fresh_lock_has_one_holder() {
+    let place = tempfile::tempdir().expect("a place for it");
+    let gates = place.path().join("gates");
+    // Also the folder is made by whoever comes first.
+    let mut racers: Vec<_> = (0..PROCESSES).map(|_| Process::start("race", &gates)).collect();
+    for number in 0..random::scaled(600) {
+        round(&mut racers, &format!("fresh-{number}"), 1, NOW);
+    }
+}
