@@ -7,6 +7,7 @@
 #[doc(hidden)]
 pub mod file;
 mod memory;
+mod noop;
 #[cfg(feature = "redis")]
 #[doc(hidden)]
 pub mod redis;
@@ -25,6 +26,7 @@ use std::time::Duration;
 #[cfg(all(feature = "file", unix))]
 pub use file::{Cleaned, Cleaner, Cleaning, FileStore};
 pub use memory::MemoryStore;
+pub use noop::{Asked, NoopStore};
 #[cfg(feature = "redis")]
 pub use redis::{RedisStore, RedisStoreBuilder};
 #[cfg(feature = "sqlite")]
