@@ -7,7 +7,7 @@ use airlock_core::gate::{
 
 use crate::ask::secret;
 
-fn spec() -> Spec {
+pub fn spec() -> Spec {
     Spec {
         name: "imports".into(),
         limit: 2,
@@ -49,7 +49,7 @@ fn asked(blob: Option<&[u8]>, asked: &[(Verb<'_>, u64)], now: Micros) -> Result<
     decide(blob, &spec(), &Conditions::default(), "tenant:acme", asked, now, Record::Nothing)
 }
 
-const NOW: Micros = 1_777_777_777_000_000;
+pub const NOW: Micros = 1_777_777_777_000_000;
 /// As release 0.1 writes it. What is written otherwise is another version.
 const WRITTEN: &str = include_str!("written.txt");
 

@@ -204,3 +204,72 @@ fn a_line_keeps_its_strategy() {
     let sample = Sample { spec, ..sample.clone() };
     assert_eq!(ask(&sample, &sample.blob), Err("corrupt".into()), "AIRLOCK_SEED={seed}");
 }
+
+/// Each on its own, whether or not a step would fall over it.
+#[test]
+fn what_cannot_be_is_refused() {
+    let written = include_str!("written.txt");
+    let json: Value = serde_json::from_str(written.lines().nth(1).expect("a blob is two lines")).expect("it is JSON");
+    let never = (NEVER + 1).to_string();
+    let ones = [
+        ("/tickets/1/token", "\"01000000a5a5a5a5a5a5a5a5a5a5a5a5\"", "a token that is there twice"),
+        ("/tickets/1/token", "\"+1000000a5a5a5a5a5a5a5a5a5a5a5a5\"", "32 hexadecimal digits"),
+        ("/tickets/1/token", "\"02000000A5a5a5a5a5a5a5a5a5a5a5a5\"", "32 hexadecimal digits"),
+        ("/tickets/1/identity", "\"ada\"", "an identity that is there twice"),
+        ("/tickets/1/arrival", "1777777777000000", "two tickets that came at once"),
+        ("/tickets/1/arrival", "1777777777000003", "came after the last"),
+        ("/tickets/1/arrival", "0", "came after the last"),
+        ("/tickets/1/state", "\"offered\"", "an offer that nobody can take"),
+        ("/tickets/1/state", "\"elsewhere\"", "unknown variant"),
+        ("/tickets/1/nonce", "7", "somebody waits who was let in"),
+        ("/tickets/1/lane", "0", "another strategy"),
+        ("/tickets/1/group", "1", "another strategy"),
+        ("/tickets/0/group", "4294967295", "a group that is not there"),
+        ("/tickets/0/fence", "1777777777000001", "a fence after the last"),
+        ("/tickets/0/fence", "0", "inside without a fence"),
+        ("/tickets/0/deadline", &never, "beyond all times"),
+        ("/tickets/0/weight", "3", "are counted"),
+        ("/tickets/0/weight", "4294967296", "invalid value"),
+        ("/tickets/0/score", "1e999", "number out of range"),
+        ("/tickets/2/identity", "\"bob\"", "a spent token of somebody"),
+        ("/meta/held", "1", "are counted"),
+        ("/meta/waiting", "18446744073709551615", "are counted"),
+        ("/meta/offered", "1", "are counted"),
+        ("/meta/lanes", "0", "groups are counted to wait"),
+        ("/meta/soonest", "1777777783000001", "a deadline that nobody expects"),
+        ("/meta/drawn", "1777777777000000", "somebody was drawn"),
+        ("/meta/arrival", "18446744073709551615", "beyond all times"),
+        ("/meta/pace", "null", "invalid type"),
+        ("/meta/pace_samples", "4294967295", "a pace that nobody"),
+        ("/meta/virtual_time", "-1.0", "below zero"),
+        ("/meta/switch/until", &never, "a switch beyond all times"),
+        ("/groups/0/group/share", "0.0", "waits for no share"),
+        ("/groups/0/group/share", "1e-310", "a share that is not"),
+        ("/groups/0/group/in_line", "2", "of a group are counted"),
+        ("/groups/0/group/in_use", "0", "of a group are counted"),
+        ("/groups/0/group/head", "0", "a group's head"),
+        ("/groups/0/group/listed", "false", "at its cap"),
+        ("/agreed/low/until", &never, "agreed beyond all times"),
+        ("/agreed/high", "{\"limit\":2,\"until\":0}", "a lower limit than the lowest"),
+        ("/agreed/pick", "{\"aging\":{\"base\":0.0,\"per_second\":0.0,\"max\":0.0}}", "must be finite"),
+    ];
+    let ask = |json: &str| {
+        let spec = crate::form::spec();
+        let blob = crate::kept::sealed_text(json);
+        decide(Some(&blob), &spec, &Conditions::default(), "tenant:acme", &[], crate::form::NOW, Record::Nothing)
+    };
+    assert!(ask(&json.to_string()).is_ok(), "nothing was changed");
+    for (at, value, says) in ones {
+        let mut json = json.clone();
+        // Put in as text: not every number that can be written is one.
+        match json.pointer_mut(&format!("/gate{at}")) {
+            Some(place) => *place = "HERE".into(),
+            None => {
+                let (parent, name) = at.rsplit_once('/').expect("a path");
+                json.pointer_mut(&format!("/gate{parent}")).expect("it is there")[name] = "HERE".into();
+            }
+        }
+        let error = ask(&json.to_string().replace("\"HERE\"", value)).err().unwrap_or_else(|| panic!("{at} = {value}"));
+        assert!(error.is_corrupt() && error.to_string().contains(says), "{at} = {value}: {error}");
+    }
+}

@@ -94,7 +94,10 @@ impl Twin for Kept {
 
 /// A blob with that in it, whatever it is.
 pub fn sealed(json: &serde_json::Value) -> Vec<u8> {
-    let json = json.to_string();
+    sealed_text(&json.to_string())
+}
+
+pub fn sealed_text(json: &str) -> Vec<u8> {
     let digest: [u8; 32] = Sha256::digest(json.as_bytes()).into();
     let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("airlock-gate 1 {digest}\n{json}\n").into_bytes()

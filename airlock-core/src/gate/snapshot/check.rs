@@ -45,6 +45,7 @@ pub(super) fn finite(snapshot: &Snapshot) -> Result<(), String> {
 /// Under `fair` shares or not.
 pub(super) fn possible(snapshot: &Snapshot, fair: bool) -> Result<(), String> {
     finite(snapshot)?;
+    agreed(snapshot)?;
     for entry in &snapshot.tickets {
         ticket(entry, &snapshot.meta).map_err(|problem| format!("{problem}, of arrival {}", entry.arrival))?;
         let waits = matches!(entry.state, State::Waiting | State::Offered);
@@ -56,8 +57,7 @@ pub(super) fn possible(snapshot: &Snapshot, fair: bool) -> Result<(), String> {
     }
     unique(snapshot)?;
     counts(snapshot)?;
-    groups(snapshot)?;
-    agreed(snapshot)
+    groups(snapshot)
 }
 
 fn is_time(time: Micros) -> bool {
