@@ -14,12 +14,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Conditions, InvalidSnapshot, Snapshot};
+use super::{InvalidSnapshot, Snapshot};
 
 /// The version of the form.
 const VERSION: u32 = 1;
 
-/// The largest blob, in bytes: that of some fifty thousand who wait. Reading more would only be slow.
+/// The largest blob, in bytes: that of some ninety thousand who wait. Reading more would only be slow.
 pub(crate) const MAX_BLOB_BYTES: usize = 16 << 20;
 
 /// A gate and its names, which say whose it is: a blob may have been moved or copied.
@@ -31,57 +31,24 @@ struct Gate<A, S> {
     gate: S,
 }
 
-/// What holds for all gates of an airlock.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Airlock<A, C> {
-    airlock: A,
-    conditions: C,
-}
-
-/// What a blob is.
-#[derive(Clone, Copy, Debug)]
-enum Form {
-    Gate,
-    Conditions,
-}
-
-impl Form {
-    fn magic(self) -> &'static str {
-        match self {
-            Form::Gate => "airlock-gate ",
-            Form::Conditions => "airlock-conditions ",
-        }
-    }
-}
+/// What the first line of a gate begins with.
+const GATE: &str = "airlock-gate ";
 
 /// The bytes of a gate.
 pub(crate) fn of_gate(airlock: &str, resource: &str, gate: &Snapshot) -> Result<Vec<u8>, BlobError> {
-    seal(Form::Gate, &Gate { airlock, resource, gate })
+    seal(GATE, &Gate { airlock, resource, gate })
 }
 
 /// A gate, and the names of its airlock and of its resource.
 pub(crate) fn gate(blob: &[u8]) -> Result<(String, String, Snapshot), BlobError> {
-    let Gate { airlock, resource, gate } = open(Form::Gate, blob)?;
+    let Gate { airlock, resource, gate } = open(GATE, blob)?;
     Ok((airlock, resource, gate))
 }
 
-/// The bytes of what holds for an airlock.
-#[cfg(all(feature = "file", unix))]
-pub(crate) fn of_conditions(airlock: &str, conditions: &Conditions) -> Result<Vec<u8>, BlobError> {
-    seal(Form::Conditions, &Airlock { airlock, conditions })
-}
-
-/// What holds for an airlock, and its name.
-#[cfg(all(feature = "file", unix))]
-pub(crate) fn conditions(blob: &[u8]) -> Result<(String, Conditions), BlobError> {
-    let Airlock { airlock, conditions } = open(Form::Conditions, blob)?;
-    Ok((airlock, conditions))
-}
-
-fn seal(form: Form, content: &impl Serialize) -> Result<Vec<u8>, BlobError> {
+/// Bytes that say what they are, with that as their first word.
+pub(crate) fn seal(magic: &str, content: &impl Serialize) -> Result<Vec<u8>, BlobError> {
     let json = serde_json::to_vec(content).map_err(|error| BlobError::unfit(error.to_string()))?;
-    let mut blob = format!("{}{VERSION} {}\n", form.magic(), digest(&json)).into_bytes();
+    let mut blob = format!("{magic}{VERSION} {}\n", digest(&json)).into_bytes();
     blob.extend_from_slice(&json);
     blob.push(b'\n');
     if blob.len() > MAX_BLOB_BYTES {
@@ -93,10 +60,11 @@ fn seal(form: Form, content: &impl Serialize) -> Result<Vec<u8>, BlobError> {
     Ok(blob)
 }
 
-fn open<T: DeserializeOwned>(form: Form, blob: &[u8]) -> Result<T, BlobError> {
-    let Some(rest) = blob.strip_prefix(form.magic().as_bytes()) else {
+/// What is in bytes with that as their first word.
+pub(crate) fn open<T: DeserializeOwned>(magic: &str, blob: &[u8]) -> Result<T, BlobError> {
+    let Some(rest) = blob.strip_prefix(magic.as_bytes()) else {
         // What was cut off within the first words is still ours.
-        let cut = form.magic().as_bytes().starts_with(blob);
+        let cut = magic.as_bytes().starts_with(blob);
         return Err(if cut { BlobError::corrupt("it is cut off") } else { BlobError::foreign("it is something else") });
     };
     let line = rest.iter().take(100).position(|byte| *byte == b'\n').and_then(|end| rest.split_at_checked(end));
@@ -141,7 +109,7 @@ enum Kind {
 }
 
 impl BlobError {
-    fn corrupt(what: impl Into<String>) -> Self {
+    pub(crate) fn corrupt(what: impl Into<String>) -> Self {
         BlobError { kind: Kind::Corrupt, what: what.into() }
     }
 

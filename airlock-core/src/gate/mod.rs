@@ -64,7 +64,7 @@ pub use answer::{Answer, Change, Denial, Effect, Effects, Ending, Grant, Outcome
 #[cfg(feature = "serde")]
 pub use blob::BlobError;
 #[cfg(all(feature = "file", unix))]
-pub(crate) use blob::{MAX_BLOB_BYTES, conditions, gate, of_conditions};
+pub(crate) use blob::{MAX_BLOB_BYTES, gate, open, seal};
 pub use command::{Enter, Key, Stay, Verb, Whom};
 #[cfg(feature = "serde")]
 pub use decide::{Decided, Decision, decide};

@@ -152,6 +152,9 @@ fn what_holds_for_all_is_set_by_one_at_a_time() {
     assert!(other.swap_conditions("jobs", &closed, &unwell).expect("it is written"));
     assert_eq!(folder.conditions("jobs").expect("it is read"), unwell);
     assert_eq!(folder.conditions("others").expect("nothing is set"), normal);
+    let beyond = Conditions { unwell_until: NEVER + 1, ..normal.clone() };
+    assert!(folder.swap_conditions("beyond", &normal, &beyond).expect("it is written"));
+    assert!(folder.conditions("beyond").expect_err("it is no time").to_string().contains("beyond all times"));
     assert!(folder.swap_conditions("jobs", &unwell, &normal).expect("it is removed"));
     assert_eq!(other.conditions("jobs").expect("nothing is set"), normal);
 }

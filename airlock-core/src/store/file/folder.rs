@@ -5,10 +5,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::disk;
 use super::failure::{failed, unreadable};
 use super::locks::Locks;
 use super::names::Name;
+use super::{conditions, disk};
 #[cfg(feature = "conformance")]
 use crate::clock::TestClock;
 use crate::error::StoreError;
@@ -148,7 +148,7 @@ impl Folder {
     pub fn conditions(&self, airlock: &str) -> Result<Conditions, StoreError> {
         let path = Name::of_conditions(airlock).path(&self.path);
         let Some(kept) = disk::read(&path)? else { return Ok(Conditions::default()) };
-        let (of, conditions) = gate::conditions(&kept).map_err(|error| unreadable(&path, error))?;
+        let (of, conditions) = conditions::parsed(&kept).map_err(|error| unreadable(&path, error))?;
         if of != airlock {
             return Err(unreadable(&path, gate::BlobError::foreign("it is that of another airlock")));
         }
@@ -170,7 +170,7 @@ impl Folder {
         if *is == Conditions::default() {
             disk::remove(&path)?;
         } else {
-            let blob = gate::of_conditions(airlock, is).map_err(|error| unreadable(&path, error))?;
+            let blob = conditions::written(airlock, is).map_err(|error| unreadable(&path, error))?;
             disk::replace(&self.path, &path, &blob)?;
         }
         Ok(true)
@@ -216,7 +216,7 @@ impl Folder {
     pub(super) fn read_conditions(&self, name: &Name) -> Result<Option<Conditions>, StoreError> {
         let path = name.path(&self.path);
         let Some(kept) = disk::read(&path)? else { return Ok(None) };
-        gate::conditions(&kept).map(|(_, conditions)| Some(conditions)).map_err(|error| unreadable(&path, error))
+        conditions::parsed(&kept).map(|(_, conditions)| Some(conditions)).map_err(|error| unreadable(&path, error))
     }
 
     /// Every file that is ours by its name.

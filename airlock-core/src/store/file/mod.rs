@@ -9,6 +9,7 @@
 //! | file | about |
 //! |---|---|
 //! | `folder.rs` | what the driver asks: deciding, settings, which resources there are, whether something changed |
+//! | `conditions.rs` | how settings of a whole airlock are written |
 //! | `names.rs` | what files are called |
 //! | `locks.rs` | who may change a file |
 //! | `disk.rs` | reading and replacing, without following links |
@@ -16,6 +17,7 @@
 //! | `failure.rs` | errors that name the file |
 
 mod cleaner;
+mod conditions;
 mod disk;
 mod failure;
 mod folder;
