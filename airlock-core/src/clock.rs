@@ -171,7 +171,7 @@ impl Clock {
 }
 
 /// The machine's clock, for stores that the processes of one machine share.
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", all(feature = "file", unix)))]
 #[expect(clippy::disallowed_methods, reason = "the only clock that all of them see alike, and that outlives them")]
 pub(crate) fn wall_clock() -> Micros {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -138,7 +138,7 @@ impl NoopGates {
 
 impl Gates for NoopGates {
     fn try_apply(&self, command: &Command<'_>) -> Option<Answer> {
-        let answer = |outcome| Some(Answer { outcome, more: false, next_at: None });
+        let answer = |outcome| Some(Answer { outcome, more: false, next_at: None, now: 0 });
         match (command.verb, self.store.shut) {
             (Verb::Enter(enter), None) => {
                 self.note(command.resource, &enter);

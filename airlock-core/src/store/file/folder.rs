@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::failure::{failed, unreadable};
 use super::locks::Locks;
@@ -11,8 +10,10 @@ use super::names::Name;
 use super::{conditions, disk};
 #[cfg(feature = "conformance")]
 use crate::clock::TestClock;
+use crate::clock::wall_clock;
 use crate::error::StoreError;
 use crate::gate::{self, Conditions, Decided, Micros, Record, Snapshot, Spec, Verb};
+use crate::store::shared::{self, Call};
 
 /// A folder of gates, for any number of processes of one machine.
 ///
@@ -35,7 +36,7 @@ enum Time {
 /// What a file is known by. Every change makes another file of it.
 ///
 /// A hint: two changes within one tick of the file system's clock may look like none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp(Option<[i64; 5]>);
 
 impl Folder {
@@ -66,10 +67,7 @@ impl Folder {
     /// What the clock shows.
     pub fn now(&self) -> Micros {
         match &self.clock {
-            Time::System => {
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                Micros::try_from(since.as_micros()).unwrap_or(gate::NEVER)
-            }
+            Time::System => wall_clock(),
             #[cfg(feature = "conformance")]
             Time::Test(clock) => clock.micros(),
         }
@@ -118,6 +116,31 @@ impl Folder {
             disk::replace(&self.path, &path, blob)?;
         }
         Ok(decision.decided)
+    }
+
+    /// The same as the driver asks it.
+    pub(super) fn decide_call(&self, call: &Call<'_>) -> Result<shared::Decided, StoreError> {
+        let name = Name::of_gate(&call.spec.name, call.resource);
+        let path = name.path(&self.path);
+        let _locked = self.locks.lock(name.stripe)?;
+        let kept = disk::read(&path)?;
+        // What time it is once the gate is ours: numbers and deadlines go by it.
+        let decided = shared::decide_blob(kept.as_deref(), call, self.now());
+        let (decided, blob) = decided.map_err(|error| unreadable(&path, error))?;
+        if let Some(blob) = &blob {
+            disk::replace(&self.path, &path, blob)?;
+        }
+        Ok(decided)
+    }
+
+    /// What is set for an airlock, as the driver keeps it.
+    pub(super) fn settings(&self, airlock: &str) -> Result<Vec<u8>, StoreError> {
+        Ok(shared::written(&self.conditions(airlock)?))
+    }
+
+    /// Replaces it, if it is still what it was; whether it was.
+    pub(super) fn swap_settings(&self, airlock: &str, held: &[u8], wanted: &[u8]) -> Result<bool, StoreError> {
+        self.swap_conditions(airlock, &shared::understood(held)?, &shared::understood(wanted)?)
     }
 
     /// Whether the gate is as it was when it had that stamp: without looking into the file, and without its lock.

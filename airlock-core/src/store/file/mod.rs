@@ -8,7 +8,8 @@
 //!
 //! | file | about |
 //! |---|---|
-//! | `folder.rs` | what the driver asks: deciding, settings, which resources there are, whether something changed |
+//! | `backend.rs` | the driver's questions, on threads that may block |
+//! | `folder.rs` | what it asks: deciding, settings, which resources there are, whether something changed |
 //! | `conditions.rs` | how settings of a whole airlock are written |
 //! | `names.rs` | what files are called |
 //! | `locks.rs` | who may change a file |
@@ -16,6 +17,7 @@
 //! | `cleaner.rs` | removing what is over |
 //! | `failure.rs` | errors that name the file |
 
+mod backend;
 mod cleaner;
 mod conditions;
 mod disk;
@@ -26,11 +28,18 @@ mod names;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use cleaner::{Cleaned, Cleaner, Cleaning};
 pub use folder::{Folder, Stamp};
 
-use crate::error::StoreError;
+use super::shared::{Driver, Options, Runtime};
+use super::{Gates, Store};
+use crate::clock::TestClock;
+use crate::error::{ConfigError, StoreError};
+use crate::gate::Spec;
+use crate::observer::Observers;
+use backend::FileBackend;
 
 /// Gates in a folder: nothing to install, for cron jobs and small tools on one machine.
 ///
@@ -50,8 +59,30 @@ use crate::error::StoreError;
 /// told so, with its path and what can be done.
 ///
 /// The clock is the machine's. Should it be set back, leases last longer by as much.
+///
+/// Whoever waits is woken directly when somebody of the same process makes room, and by looking at the file when it is
+/// another process: after 10 ms at first, and up to a quarter of a second while nothing happens. What goes in the background
+/// goes on the tokio runtime that the store is opened on, or else on a thread of its own.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use airlock_core::store::FileStore;
+/// use airlock_core::{Airlock, Seal};
+///
+/// # let path = std::env::temp_dir().join(format!("airlock-doc-file-{}", std::process::id()));
+/// let jobs = Airlock::builder("jobs").seal(Seal::lock()).store(FileStore::open(&path)?).build()?;
+/// let permit = jobs.try_enter("invoice").await?;
+/// # permit.release().await?;
+/// # std::fs::remove_dir_all(&path)?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
-pub struct FileStore(Arc<Folder>);
+pub struct FileStore {
+    folder: Arc<Folder>,
+    driver: Driver,
+}
 
 impl FileStore {
     /// The folder of that path, made if there is none.
@@ -60,7 +91,28 @@ impl FileStore {
     ///
     /// When it cannot be made, is a symbolic link or no folder, or others can write there.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
-        Folder::open(path).map(|folder| FileStore(Arc::new(folder)))
+        FileStore::new(Folder::open(path)?, None)
+    }
+
+    fn new(folder: Folder, clock: Option<(TestClock, Duration)>) -> Result<Self, StoreError> {
+        let runtime = Runtime::current().map_err(|error| StoreError::not_executed(error.to_string()))?;
+        let folder = Arc::new(folder);
+        let options = Options { clock, ..Options::new("the folder") };
+        let driver = Driver::new(FileBackend::new(folder.clone()), runtime, options);
+        Ok(FileStore { folder, driver })
+    }
+
+    /// Resolves when everything that goes in the background has been said: releases, renewals, confirmations. For a
+    /// process that is about to end without a [shutdown](crate::Airlock::shutdown).
+    pub async fn settled(&self) {
+        self.driver.settled().await;
+    }
+
+    /// Looks now at what holds for whole airlocks, as each process does about once a second: no clock of a test moves that.
+    #[cfg(feature = "conformance")]
+    #[doc(hidden)]
+    pub async fn look(&self) {
+        self.driver.look().await;
     }
 
     /// The same, on a clock that a test moves.
@@ -70,7 +122,7 @@ impl FileStore {
     /// As [`open`](FileStore::open).
     #[cfg(feature = "conformance")]
     pub fn with_clock(path: impl Into<PathBuf>, clock: &crate::clock::TestClock) -> Result<Self, StoreError> {
-        Folder::with_clock(path, clock).map(|folder| FileStore(Arc::new(folder)))
+        FileStore::new(Folder::with_clock(path, clock)?, Some((clock.clone(), Duration::from_millis(20))))
     }
 
     /// Removes the files of gates that have been idle for long, once or now and then. Without it, every resource that was
@@ -96,12 +148,18 @@ impl FileStore {
     /// # }
     /// ```
     pub fn cleaner(&self) -> Cleaner {
-        Cleaner::new(self.0.clone())
+        Cleaner::new(self.folder.clone())
     }
 
     /// What the driver asks.
     #[doc(hidden)]
     pub fn folder(&self) -> &Arc<Folder> {
-        &self.0
+        &self.folder
+    }
+}
+
+impl Store for FileStore {
+    fn open(&self, spec: &Spec, observers: &Observers) -> Result<Arc<dyn Gates>, ConfigError> {
+        self.driver.open(spec, observers)
     }
 }

@@ -26,7 +26,8 @@ impl Gates for SharedGates {
                 && let (Stay::Here, Some(Key::Token(secret))) = (enter.stay, enter.key)
             {
                 let token = Token::new(resource.clone(), secret);
-                let waiter = Waiter { token, enter: asked.clone(), turn: turn.get().clone(), answered: false };
+                let (enter, turn, seen) = (asked.clone(), turn.get().clone(), Instant::now());
+                let waiter = Waiter { token, enter, turn, answered: false, seen };
                 self.node.lock().awaits(TicketId::of(&secret), &resource, waiter);
                 self.woken.notify_one();
             }

@@ -10,7 +10,10 @@ use crate::gate::{Conditions, Micros, NEVER, Setting, SwitchState};
 const KEPT: Duration = Duration::from_secs(60);
 
 /// The switch, when it is open again, until when it is unwell, and the reason, which may be any text.
-fn written(conditions: &Conditions) -> Vec<u8> {
+pub(crate) fn written(conditions: &Conditions) -> Vec<u8> {
+    if *conditions == Conditions::default() {
+        return Vec::new();
+    }
     let Setting { state, until, because } = &conditions.switch;
     let because = because.as_deref().unwrap_or_default();
     format!("{} {until} {} {because}", name(*state), conditions.unwell_until).into_bytes()
@@ -27,7 +30,7 @@ fn parsed(held: &[u8]) -> Option<Conditions> {
     Some(Conditions { switch: Setting { state, until, because }, unwell_until })
 }
 
-fn understood(held: &[u8]) -> Result<Conditions, StoreError> {
+pub(crate) fn understood(held: &[u8]) -> Result<Conditions, StoreError> {
     parsed(held).ok_or_else(|| StoreError::not_executed("what is kept of the airlock's switch cannot be read"))
 }
 

@@ -264,10 +264,18 @@ impl SharedGates {
     }
 
     /// Asks again for whoever waits with that ticket: that is its presence, and finds out what a lost message said.
-    pub(super) async fn ask_again(&self, id: TicketId) {
+    ///
+    /// It is a poll, so that whoever was put out of the line, and is about to hear of it, is not put in again. Only where the
+    /// place may be gone for another cause it is asked for anew: after an outage, or when this node has not asked for so long
+    /// that it counted as gone.
+    pub(super) async fn ask_again(&self, id: TicketId, after_outage: bool) {
         let Some(waiter) = self.node.lock().ask(&id) else { return };
         let resource: Arc<str> = waiter.token.resource().into();
-        let known = self.ask_for(&resource, &waiter.enter).await;
+        let presence = Duration::from_micros(self.spec.shared.map_or(0, |nodes| nodes.presence));
+        let may_be_gone = after_outage || waiter.seen.elapsed() >= presence;
+        let poll = Verb::Poll { key: Key::Token(waiter.token.secret()) };
+        let known =
+            if may_be_gone { self.ask_for(&resource, &waiter.enter).await } else { self.ask(&resource, &poll).await };
         let given_up = self.node.lock().asked(&id);
         let Ok(known) = known else { return };
         if given_up {
@@ -276,7 +284,8 @@ impl SharedGates {
             return self.in_background(resource, Verb::GiveUp { key, doubt: false });
         }
         match known.answered.answer.outcome {
-            Outcome::Queued(_) | Outcome::Again => {}
+            Outcome::Queued(_) => self.node.lock().answered(&id),
+            Outcome::Again => {}
             Outcome::Admitted(grant) => self.confirm(id, waiter, grant).await,
             Outcome::Over(ending) => self.tell(&id, News::Over(ending)),
             // Its place is gone, and there is no other.

@@ -39,7 +39,11 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 pub use asked::{Asked, TicketId};
+#[cfg(all(feature = "file", unix))]
+pub(crate) use conditions::{understood, written};
 pub use runtime::Runtime;
+#[cfg(feature = "serde")]
+pub use step::decide_blob;
 pub use step::decide_on;
 
 use super::{BoxFuture, Gates, Survey};
@@ -271,10 +275,11 @@ impl Driver {
         }
     }
 
-    /// Asks again for everybody who waits here: what others said may have been missed.
+    /// Asks anew for everybody who waits here: after an outage, in which what others said may have been missed, and places may
+    /// have been lost.
     pub fn ask_for_everybody(&self) {
         for gates in self.0.all_open() {
-            upkeep::ask_for_everybody(&gates);
+            upkeep::ask_for_everybody(&gates, true);
         }
     }
 

@@ -32,6 +32,8 @@ pub(super) struct Waiter {
     pub(super) turn: Arc<Turn>,
     /// Whether it is known to be in line.
     pub(super) answered: bool,
+    /// When that was heard of last, or it was asked for.
+    pub(super) seen: Instant,
 }
 
 /// Those who wait at one gate.
@@ -167,6 +169,7 @@ impl Node {
     pub(super) fn answered(&mut self, id: &TicketId) {
         if let Some(waiter) = self.waiters.get_mut(id) {
             waiter.answered = true;
+            waiter.seen = Instant::now();
         }
     }
 

@@ -1,6 +1,6 @@
 //! Commands to a gate behind a ledger.
 
-use super::{Answered, Call, Decided, TicketId, Woken};
+use super::{Answered, Asked, Call, Decided, TicketId, Woken};
 use crate::error::StoreError;
 use crate::gate::{self, Change, Effect, Effects, Key, Ledger, Micros, Outcome, Record, Verb};
 
@@ -37,15 +37,8 @@ pub fn decide_on<L: Ledger>(
             Outcome::Queued(place) => place.local = None,
             _ => {}
         }
-        let asks = matches!(verb, Verb::Enter(_) | Verb::GiveUp { .. }).then(|| asked.id()).flatten();
-        let effects: Vec<Effect<TicketId>> = effects.iter().map(known_by_token).collect();
-        for Effect { id, change, awaited, .. } in &effects {
-            let matters = matches!(change, Change::Granted(_)) || *awaited && matches!(change, Change::Ended(_));
-            // Whoever asked has its answer.
-            if matters && Some(*id) != asks {
-                woken.push(Woken { id: *id, change: *change });
-            }
-        }
+        let asks = who_is_told(asked);
+        let effects = told(asks, &effects, &mut woken);
         let own = match (&answer.outcome, verb.key()) {
             (Outcome::Admitted(grant), Some(key @ Key::Token(_))) if grant.shared => ledger.find(&key).is_some(),
             _ => true,
@@ -58,6 +51,24 @@ pub fn decide_on<L: Ledger>(
     Ok(Decided { now, answered, woken })
 }
 
+/// Whose answer says what became of it.
+fn who_is_told(asked: &Asked) -> Option<TicketId> {
+    matches!(asked.verb(), Verb::Enter(_) | Verb::GiveUp { .. }).then(|| asked.id()).flatten()
+}
+
+/// What a step did, by token, and whom to wake.
+fn told<Id>(asks: Option<TicketId>, effects: &Effects<Id>, woken: &mut Vec<Woken>) -> Vec<Effect<TicketId>> {
+    let effects: Vec<Effect<TicketId>> = effects.iter().map(known_by_token).collect();
+    for Effect { id, change, awaited, .. } in &effects {
+        let matters = matches!(change, Change::Granted(_)) || *awaited && matches!(change, Change::Ended(_));
+        // Whoever asked has its answer.
+        if matters && Some(*id) != asks {
+            woken.push(Woken { id: *id, change: *change });
+        }
+    }
+    effects
+}
+
 /// Handles of a ledger mean nothing in the next call, and nobody enters without a token.
 fn known_by_token<Id>(effect: &Effect<Id>) -> Effect<TicketId> {
     let id = TicketId(effect.token.map(|token| token.expose_bytes()).unwrap_or_default());
@@ -66,4 +77,31 @@ fn known_by_token<Id>(effect: &Effect<Id>) -> Effect<TicketId> {
         grant.local = None;
     }
     Effect { id, change, fence, arrival, since, local: None, awaited, token, identity: effect.identity.clone() }
+}
+
+/// The same for a gate that is kept as one value: see [`gate::decide`]. `blob` is what is kept of it, if anything is. Answers
+/// what is to be kept instead, if that is something else; nobody may hear of the rest before it is.
+///
+/// # Errors
+///
+/// When the value is corrupt, foreign or newer, and when the gate has become too large to be kept.
+#[cfg(feature = "serde")]
+pub fn decide_blob(
+    blob: Option<&[u8]>,
+    call: &Call<'_>,
+    now: Micros,
+) -> Result<(Decided, Option<Vec<u8>>), gate::BlobError> {
+    let now = call.now.unwrap_or(now);
+    let record = if call.record == Record::Names { Record::Names } else { Record::Changes };
+    let asked: Vec<_> = call.asked.iter().map(|asked| (asked.verb(), asked.entropy())).collect();
+    let decision = gate::decide(blob, call.spec, call.conditions, call.resource, &asked, now, record)?;
+    let mut woken = Vec::new();
+    let answered = call.asked.iter().zip(decision.decided).map(|(asked, decided)| {
+        let gate::Decided { answer, effects, idle, own } = decided;
+        let effects = told(who_is_told(asked), &effects, &mut woken);
+        let effects = if call.record == Record::Nothing { Vec::new() } else { effects };
+        Answered { answer, effects, idle, own }
+    });
+    let answered = answered.collect();
+    Ok((Decided { now, answered, woken }, decision.blob))
 }

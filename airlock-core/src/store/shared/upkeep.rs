@@ -24,7 +24,7 @@ pub(super) async fn run(gates: Weak<SharedGates>) {
         }
         if now >= ask_at {
             ask_at = now + jittered(me.store.ask_every());
-            ask_for_everybody(&me);
+            ask_for_everybody(&me, false);
         }
         renew(&me, now);
         let next_due = me.node.lock().next_due();
@@ -50,11 +50,11 @@ pub(super) async fn look(me: &Arc<SharedGates>) {
 }
 
 /// Proves that whoever waits here is still there, and finds out what a lost message would have said.
-pub(super) fn ask_for_everybody(me: &Arc<SharedGates>) {
+pub(super) fn ask_for_everybody(me: &Arc<SharedGates>, after_outage: bool) {
     let waiting: Vec<_> = me.node.lock().waiters().map(|(id, _)| *id).collect();
     for id in waiting {
         let me = me.clone();
-        me.store.clone().runtime.spawn(async move { me.ask_again(id).await });
+        me.store.clone().runtime.spawn(async move { me.ask_again(id, after_outage).await });
     }
     for (id, token) in me.node.lock().watched() {
         let me = me.clone();

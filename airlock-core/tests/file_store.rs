@@ -1,0 +1,65 @@
+//! The rules of the gate in a folder, each handle a process of its own as far as its files can tell.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use airlock_core::clock::TestClock;
+use airlock_core::conformance::Subject;
+use airlock_core::store::FileStore;
+
+struct Place {
+    clock: TestClock,
+    folder: PathBuf,
+    nodes: Mutex<Vec<FileStore>>,
+}
+
+impl Place {
+    fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        // Rules are not about the disk: in memory where there is such a folder.
+        let memory = PathBuf::from("/dev/shm");
+        let parent = if memory.is_dir() { memory } else { std::env::temp_dir() };
+        let folder = parent.join(format!("airlock-file-store-{}-{number}", std::process::id()));
+        Place { clock: TestClock::new(), folder, nodes: Mutex::default() }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Subject for Place {
+    type Store = FileStore;
+
+    async fn store(&self) -> FileStore {
+        let node = FileStore::with_clock(&self.folder, &self.clock).expect("it is a folder of its own");
+        self.nodes.lock().expect("no panic under it").push(node.clone());
+        node
+    }
+
+    async fn advance(&self, by: Duration) {
+        // What was dropped before goes in the background, and belongs to the time before.
+        let nodes = self.nodes.lock().expect("no panic under it").clone();
+        for node in &nodes {
+            node.settled().await;
+        }
+        self.clock.advance(by);
+        if by >= Duration::from_secs(1) {
+            // What is set for a whole airlock is known to every process within a second.
+            for node in &nodes {
+                node.look().await;
+            }
+        }
+    }
+}
+
+mod file {
+    use super::*;
+
+    airlock_core::conformance_suite!(Place::new());
+}
