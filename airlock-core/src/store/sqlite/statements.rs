@@ -154,7 +154,8 @@ statements! {
                      ON CONFLICT (name) DO UPDATE SET conditions = ?2";
     clear_conditions: "DELETE FROM @airlocks WHERE name = ?1";
 
-    stale: "SELECT resource FROM @gates WHERE airlock = ?1 AND soonest <= ?2 AND tickets > 0 LIMIT ?3";
+    stale: "SELECT resource FROM @gates WHERE airlock = ?1 AND soonest <= ?2 AND (tickets > 0 OR switch IS NOT NULL) \
+            LIMIT ?3";
     in_use: "SELECT count(*) FROM @gates WHERE airlock = ?1 AND (tickets > 0 OR limit_override IS NOT NULL \
              OR switch IS NOT NULL OR replenished_at > ?2)";
     busiest: "SELECT resource, coalesce(limit_override, limit_low, ?3), in_use, waiting FROM @gates WHERE airlock = ?1 \
