@@ -34,7 +34,7 @@ pub async fn a_key_is_locked_by_one(subject: &impl Subject) {
 pub async fn locks_are_waited_for_in_line(subject: &impl Subject) {
     let locks = locks(subject).await;
     let held = locks.try_lock("report", TTL).await.expect("free");
-    let waits = locks.lock("report").wait(Duration::ZERO).into_future();
+    let waits = locks.lock("report").wait(Duration::from_millis(500)).into_future();
     assert_eq!(refused(soon("the end of the wait", waits).await), Reason::TimedOut);
     let mut waiting = Vec::new();
     for place in 0..3 {

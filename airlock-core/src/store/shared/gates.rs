@@ -35,6 +35,8 @@ pub(super) struct SharedGates {
     /// Why the last call came to nothing, if it did.
     failed: Mutex<Option<Arc<StoreError>>>,
     upkeep: OnceLock<()>,
+    /// Until when upkeep sleeps, unless it is woken; none while it looks around.
+    pub(super) sleeps_until: Mutex<Option<Instant>>,
     pub(super) woken: Arc<Notify>,
 }
 
@@ -45,6 +47,11 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// Whether nothing of it is left to do.
+    fn is_done(&self) -> bool {
+        !self.answered.answer.more && !matches!(self.outcome(), Outcome::Again)
+    }
+
     pub(super) fn outcome(&self) -> &Outcome {
         &self.answered.answer.outcome
     }
@@ -71,6 +78,7 @@ impl SharedGates {
             settled: Notify::new(),
             failed: Mutex::default(),
             upkeep: OnceLock::new(),
+            sleeps_until: Mutex::default(),
             woken: Arc::new(Notify::new()),
         })
     }
@@ -87,7 +95,6 @@ impl SharedGates {
     pub(super) async fn ask_for(&self, resource: &Arc<str>, asked: &Asked) -> Result<Known, StoreError> {
         loop {
             let known = self.send(resource, asked.clone()).await?;
-            self.note(resource, &known);
             if !matches!(known.outcome(), Outcome::Again) {
                 return self.go_on(resource, known).await;
             }
@@ -98,7 +105,6 @@ impl SharedGates {
     async fn go_on(&self, resource: &Arc<str>, mut known: Known) -> Result<Known, StoreError> {
         while known.answered.answer.more {
             let next = self.send(resource, asked(&Verb::Tick)?).await?;
-            self.note(resource, &next);
             let answer = Answer { outcome: known.answered.answer.outcome, ..next.answered.answer };
             known = Known { answered: Answered { answer, ..next.answered }, now: next.now };
         }
@@ -107,14 +113,18 @@ impl SharedGates {
 
     async fn send(&self, resource: &Arc<str>, asked: Asked) -> Result<Known, StoreError> {
         let (reply, answer) = oneshot::channel();
-        if self.queues.add(resource, Entry { asked, reply }) {
+        self.enqueue(resource, Entry { asked, reply: Reply::To(reply) });
+        answer.await.unwrap_or_else(|_| Err(StoreError::unknown("the runtime that the store was made on is gone")))
+    }
+
+    fn enqueue(&self, resource: &Arc<str>, entry: Entry) {
+        if self.queues.add(resource, entry) {
             self.start_upkeep();
             if let Some(me) = self.me.upgrade() {
                 let resource = resource.clone();
                 self.store.runtime.spawn(async move { me.drain(resource).await });
             }
         }
-        answer.await.unwrap_or_else(|_| Err(StoreError::unknown("the runtime that the store was made on is gone")))
     }
 
     /// Sends what there is for this gate, call by call, until nothing is left.
@@ -125,16 +135,24 @@ impl SharedGates {
             match self.decide(&resource, &asked).await {
                 Ok(known) => {
                     *self.failed.lock() = None;
-                    for (reply, known) in replies.into_iter().zip(known) {
-                        // Whoever asked may have given up since; its token says so in a command of its own.
-                        let _ = reply.send(Ok(known));
+                    self.note(&resource, &known);
+                    for ((asked, reply), known) in asked.into_iter().zip(replies).zip(known) {
+                        match reply {
+                            // Whoever asked may have given up since; its token says so in a command of its own.
+                            Reply::To(reply) => drop(reply.send(Ok(known))),
+                            Reply::Nobody if known.is_done() => self.done_in_background(),
+                            Reply::Nobody => self.insist(resource.clone(), asked, Some(known)),
+                        }
                     }
                 }
                 Err(error) => {
                     let error = Arc::new(error);
                     *self.failed.lock() = Some(error.clone());
-                    for reply in replies {
-                        let _ = reply.send(Err(copy(&error)));
+                    for (asked, reply) in asked.into_iter().zip(replies) {
+                        match reply {
+                            Reply::To(reply) => drop(reply.send(Err(copy(&error)))),
+                            Reply::Nobody => self.insist(resource.clone(), asked, None),
+                        }
                     }
                 }
             }
@@ -171,39 +189,68 @@ impl SharedGates {
     }
 
     /// Remembers when this gate wants to be looked at, and tells observers.
-    fn note(&self, resource: &Arc<str>, known: &Known) {
-        let look_at = known.answered.answer.next_at.map(|at| Instant::now() + known.left_until(at));
+    fn note(&self, resource: &Arc<str>, known: &[Known]) {
+        let Some(last) = known.last() else { return };
         let waits = self.node.lock().waits_at(resource);
-        self.used.lock().insert(resource.clone(), look_at.filter(|_| waits));
-        if look_at.is_some() && waits {
-            self.woken.notify_one();
+        let next_at = last.answered.answer.next_at.filter(|_| waits);
+        let look_at = next_at.map(|at| Instant::now() + last.left_until(at));
+        self.used.lock().insert(resource.clone(), look_at);
+        if let Some(look_at) = look_at {
+            self.wake_by(look_at);
         }
         if self.observers.listening() {
-            for effect in &known.answered.effects {
-                self.observers.changed(resource, effect, known.now);
+            for known in known {
+                for effect in &known.answered.effects {
+                    self.observers.changed(resource, effect, known.now);
+                }
             }
         }
     }
 
-    /// Does it as soon as the server lets it, without anybody waiting for it.
+    /// Something is due then: upkeep shall not sleep for longer.
+    pub(super) fn wake_by(&self, at: Instant) {
+        if self.sleeps_until.lock().is_none_or(|until| at < until) {
+            self.woken.notify_one();
+        }
+    }
+
+    /// Does it as soon as the store lets it, without anybody waiting for it.
     pub(super) fn in_background(&self, resource: Arc<str>, verb: Verb<'_>) {
         let Ok(asked) = asked(&verb) else { return };
-        let Some(me) = self.me.upgrade() else { return };
         self.under_way.fetch_add(1, Ordering::SeqCst);
+        self.enqueue(&resource, Entry { asked, reply: Reply::Nobody });
+    }
+
+    fn done_in_background(&self) {
+        self.under_way.fetch_sub(1, Ordering::SeqCst);
+        self.settled.notify_waiters();
+    }
+
+    /// The first try of something in the background came to nothing, or not to its end.
+    fn insist(&self, resource: Arc<str>, asked: Asked, begun: Option<Known>) {
+        let Some(me) = self.me.upgrade() else { return self.done_in_background() };
         self.store.runtime.spawn(async move {
             let until = Instant::now() + Duration::from_micros(RETRY_HORIZON);
             let mut pause = Duration::from_millis(20);
-            while let Err(error) = me.ask_for(&resource, &asked).await {
+            let mut tried = match begun {
+                Some(known) if !matches!(known.outcome(), Outcome::Again) => me.go_on(&resource, known).await,
+                Some(_) => me.ask_for(&resource, &asked).await,
+                None => {
+                    tokio::time::sleep(jittered(pause)).await;
+                    me.ask_for(&resource, &asked).await
+                }
+            };
+            while let Err(error) = tried {
                 if Instant::now() >= until {
                     let store = me.store.options.name;
                     tracing::warn!(target: "airlock", %error, store, "gave up telling it; a deadline does it");
                     break;
                 }
-                tokio::time::sleep(jittered(pause)).await;
                 pause = (2 * pause).min(Duration::from_secs(1));
+                tokio::time::sleep(jittered(pause)).await;
+                tried = me.ask_for(&resource, &asked).await;
             }
-            me.under_way.fetch_sub(1, Ordering::SeqCst);
-            me.settled.notify_waiters();
+            me.done_in_background();
         });
     }
 
@@ -248,8 +295,8 @@ impl SharedGates {
 
     fn admitted(&self, id: TicketId, token: &Token, grant: &Grant, (sent, lasts): (Instant, Duration)) {
         if grant.leased && !grant.shared {
-            self.node.lock().guard(id, token, sent, lasts);
-            self.woken.notify_one();
+            let due = self.node.lock().guard(id, token, sent, lasts);
+            self.wake_by(due);
         }
     }
 

@@ -130,12 +130,13 @@ impl Node {
         self.gates.values().filter_map(|line| line.poll_at).min()
     }
 
-    /// A lease was granted or renewed, by a command that was sent at `sent`.
-    pub(super) fn guard(&mut self, id: TicketId, token: &Token, sent: Instant, lasts: Duration) {
+    /// A lease was granted or renewed, by a command that was sent at `sent`. Answers when something is due for it.
+    pub(super) fn guard(&mut self, id: TicketId, token: &Token, sent: Instant, lasts: Duration) -> Instant {
         let (over_at, renew_at) = (sent + lasts, sent + (lasts / 3).max(Duration::from_millis(10)));
         let new = || Guarded { token: token.clone(), watches: Vec::new(), over_at, renew_at };
         let lease = self.leases.entry(id).or_insert_with(new);
         (lease.over_at, lease.renew_at) = (lease.over_at.max(over_at), renew_at);
+        lease.over_at.min(renew_at)
     }
 
     /// As far as this node is concerned it is over. Whoever watches it is to be told.

@@ -13,8 +13,17 @@ use crate::sync::Mutex;
 /// How many commands one call carries at most.
 const BATCH: usize = 256;
 
+/// How many calls to one gate are under way at most: the next is put together while the store decides the last.
+const AT_ONCE: u32 = 2;
+/// How many commands have to wait for a call that is under way before another is sent beside it.
+const ENOUGH: usize = 16;
+
 /// Where an answer goes.
-pub(super) type Reply = oneshot::Sender<Result<Known, StoreError>>;
+pub(super) enum Reply {
+    To(oneshot::Sender<Result<Known, StoreError>>),
+    /// Nobody waits for it: it goes in the background.
+    Nobody,
+}
 
 /// One command on its way.
 pub(super) struct Entry {
@@ -31,23 +40,27 @@ struct Queue {
     /// Releases and what else makes room: never behind those who want it.
     first: VecDeque<Entry>,
     rest: VecDeque<Entry>,
+    /// How many are sending.
+    senders: u32,
 }
 
 impl Queues {
-    /// Adds a command. True if nobody is sending for this gate: then the caller has to.
+    /// Adds a command. True if nobody is sending for this gate, or not enough: then the caller has to.
     pub(super) fn add(&self, resource: &Arc<str>, entry: Entry) -> bool {
         let mut queues = self.0.lock();
-        let idle = !queues.contains_key(resource);
         let queue = queues.entry(resource.clone()).or_default();
         if entry.asked.makes_room() {
             queue.first.push_back(entry)
         } else {
             queue.rest.push_back(entry)
         }
-        idle
+        let needed = if queue.first.len() + queue.rest.len() >= ENOUGH { AT_ONCE } else { 1 };
+        let starts = queue.senders < needed;
+        queue.senders += u32::from(starts);
+        starts
     }
 
-    /// What to send next; nothing when all is sent, and from then on nobody is sending for this gate.
+    /// What to send next; nothing when all is sent, and from then on this caller is not sending for this gate.
     pub(super) fn take(&self, resource: &Arc<str>) -> Option<Vec<Entry>> {
         let mut queues = self.0.lock();
         let queue = queues.get_mut(resource)?;
@@ -55,7 +68,10 @@ impl Queues {
         let rest = queue.rest.len().min(BATCH - first);
         let batch: Vec<Entry> = queue.first.drain(..first).chain(queue.rest.drain(..rest)).collect();
         if batch.is_empty() {
-            queues.remove(resource);
+            queue.senders -= 1;
+            if queue.senders == 0 {
+                queues.remove(resource);
+            }
             return None;
         }
         Some(batch)

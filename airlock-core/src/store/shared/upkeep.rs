@@ -16,6 +16,7 @@ pub(super) async fn run(gates: Weak<SharedGates>) {
     let (mut ask_at, mut look_at) = (Instant::now(), Instant::now());
     loop {
         let Some(me) = gates.upgrade() else { return };
+        *me.sleeps_until.lock() = None;
         let now = Instant::now();
         if now >= look_at {
             look_at = now + jittered(LOOK.min(me.store.ask_every()));
@@ -30,10 +31,11 @@ pub(super) async fn run(gates: Weak<SharedGates>) {
         let next_due = me.node.lock().next_due();
         let next = [next_due, next_look(&me, now), poll(&me, now), Some(ask_at), Some(look_at)];
         let next = next.into_iter().flatten().min();
-        let woken = me.woken.clone();
+        let (woken, next) = (me.woken.clone(), next.unwrap_or(look_at));
+        *me.sleeps_until.lock() = Some(next);
         drop(me);
         tokio::select! {
-            () = tokio::time::sleep_until(next.unwrap_or(look_at).into()) => {}
+            () = tokio::time::sleep_until(next.into()) => {}
             () = woken.notified() => {}
         }
     }
