@@ -1,5 +1,6 @@
 //! What can go wrong, each thing a value of its own: busy is no error, and an error is not busy (G23).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -352,20 +353,37 @@ pub struct StoreError(Box<Failure>);
 /// Boxed: a result that is hardly ever an error should not be as large as one.
 #[derive(Debug)]
 struct Failure {
-    unknown: bool,
-    what: String,
+    fate: Fate,
+    what: Cow<'static, str>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What became of the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    NotAsked,
+    NotExecuted,
+    Unknown,
 }
 
 impl StoreError {
     /// The command was not carried out.
-    pub fn not_executed(what: impl Into<String>) -> Self {
-        StoreError(Box::new(Failure { unknown: false, what: what.into(), source: None }))
+    pub fn not_executed(what: impl Into<Cow<'static, str>>) -> Self {
+        StoreError::new(Fate::NotExecuted, what.into())
     }
 
     /// The command may have been carried out, or may yet be.
-    pub fn unknown(what: impl Into<String>) -> Self {
-        StoreError(Box::new(Failure { unknown: true, what: what.into(), source: None }))
+    pub fn unknown(what: impl Into<Cow<'static, str>>) -> Self {
+        StoreError::new(Fate::Unknown, what.into())
+    }
+
+    /// The store was not even asked, because it is known to fail: a breaker is open.
+    pub fn not_asked(what: impl Into<Cow<'static, str>>) -> Self {
+        StoreError::new(Fate::NotAsked, what.into())
+    }
+
+    fn new(fate: Fate, what: Cow<'static, str>) -> Self {
+        StoreError(Box::new(Failure { fate, what, source: None }))
     }
 
     /// Adds what caused it.
@@ -377,7 +395,12 @@ impl StoreError {
 
     /// Whether the command may have been carried out all the same.
     pub fn is_unknown(&self) -> bool {
-        self.0.unknown
+        self.0.fate == Fate::Unknown
+    }
+
+    /// Whether the store was not asked, because a [`Fallback`](crate::store::Fallback) leaves it alone after failures.
+    pub fn is_not_asked(&self) -> bool {
+        self.0.fate == Fate::NotAsked
     }
 }
 

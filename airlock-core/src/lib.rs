@@ -48,7 +48,8 @@
 //! Each transition is a `tracing` event at `DEBUG` with the target `airlock` and the fields `airlock` (its
 //! name), `event` (`admitted`, `queued`, `offered`, `requeued`, `refused`, `released`, `left`, `lapsed`,
 //! `missed`, `absent`, `evicted`, `superseded`, `too-heavy`, `spent`, `closed`, `resized`), `fence`,
-//! `waited_us` and `held_us` (microseconds). A wait is a span at `DEBUG`, named `wait`, with the fields
+//! `waited_us` and `held_us` (microseconds). Where a [`Fallback`](store::Fallback) stands in for its store, that is an
+//! event at `WARN` (`failed-over`), and its end one at `INFO` (`failed-back`), each with its `policy`. A wait is a span at `DEBUG`, named `wait`, with the fields
 //! `airlock` and `position`. Resources, identities and tokens are never logged; an
 //! [observer](observer::Observer) gets the names.
 

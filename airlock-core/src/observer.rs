@@ -29,6 +29,12 @@ use crate::sync::Mutex;
 pub trait Observer: Send + Sync + 'static {
     /// Something happened.
     fn on_event(&self, event: &Event<'_>);
+
+    /// A resource is from now on decided elsewhere, or by its own store again: once for each change, and not for each
+    /// request. Only a [`Fallback`](crate::store::Fallback) does that. Does nothing by default.
+    fn on_failover(&self, failover: &Failover<'_>) {
+        let _ = failover;
+    }
 }
 
 impl<F: Fn(&Event<'_>) + Send + Sync + 'static> Observer for F {
@@ -98,6 +104,28 @@ impl EventKind {
             EventKind::Resized(_) => "resized",
         }
     }
+}
+
+/// An outage of a store began or ended, as far as one resource is concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Failover<'a> {
+    /// The airlock's name.
+    pub airlock: &'a str,
+    /// The resource's name; none for all those together for which there was no record of their own.
+    pub resource: Option<&'a str>,
+    /// What happened.
+    pub kind: FailoverKind,
+}
+
+/// What happened to the way in which a resource is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FailoverKind {
+    /// Its store failed too often, and is left alone for a while.
+    Over,
+    /// Its store answers again.
+    Back,
 }
 
 /// The observers of one airlock, and its log.
@@ -172,6 +200,29 @@ impl Observers {
         self.tell(&Event { airlock, resource, identity, kind, fence: None, waited: None, held: None });
     }
 
+    /// Reports that a resource is decided elsewhere, or by its own store again. `policy` is what is done meanwhile.
+    pub(crate) fn failed_over(&self, resource: Option<&str>, kind: FailoverKind, policy: &str) {
+        let airlock = &*self.0.airlock;
+        match kind {
+            FailoverKind::Over => tracing::warn!(
+                target: "airlock",
+                airlock,
+                event = "failed-over",
+                policy,
+                "the store failed too often for a resource, and is left alone for a while",
+            ),
+            FailoverKind::Back => tracing::info!(
+                target: "airlock",
+                airlock,
+                event = "failed-back",
+                policy,
+                "the store answers again for a resource",
+            ),
+        }
+        let failover = Failover { airlock, resource, kind };
+        self.tell_each(|observer| observer.on_failover(&failover));
+    }
+
     fn tell(&self, event: &Event<'_>) {
         // Names of resources and identities are other people's: they go to observers, not into logs.
         tracing::debug!(
@@ -182,13 +233,17 @@ impl Observers {
             waited_us = event.waited.map(|waited| waited.as_micros() as u64),
             held_us = event.held.map(|held| held.as_micros() as u64),
         );
+        self.tell_each(|observer| observer.on_event(event));
+    }
+
+    fn tell_each(&self, tell: impl Fn(&dyn Observer)) {
         if !self.0.any.load(Ordering::Acquire) {
             return;
         }
         let joined: Vec<_> = self.0.joined.lock().iter().filter_map(Weak::upgrade).collect();
         for observer in self.0.list.iter().chain(joined.iter().flat_map(|others| &others.list)) {
-            if catch_unwind(AssertUnwindSafe(|| observer.on_event(event))).is_err() {
-                tracing::error!(target: "airlock", airlock = event.airlock, "an observer panicked");
+            if catch_unwind(AssertUnwindSafe(|| tell(&**observer))).is_err() {
+                tracing::error!(target: "airlock", airlock = &*self.0.airlock, "an observer panicked");
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use crate::airlock::{Airlock, time_of};
 use crate::error::{Error, LeaseLost};
 use crate::gate::{Grant, NEVER};
-use crate::store::{Lease, Watch};
+use crate::store::{GrantedBy, Lease, Watch};
 use crate::token::Token;
 
 /// A lease on a place inside. Dropping it releases the place; it needs no runtime for that.
@@ -29,11 +29,13 @@ pub(crate) struct Held {
     watch: OnceLock<Arc<Watch>>,
     /// Whether there ever was a lease: a rate's admission, or one without asking, has none.
     leased: bool,
+    granted_by: GrantedBy,
 }
 
 impl Permit {
     #[inline(always)]
     pub(crate) fn new(airlock: Airlock, lease: Lease, grant: &Grant) -> Self {
+        let granted_by = lease.granted_by();
         Permit(Arc::new(Held {
             airlock,
             lease: if grant.leased { Some(lease) } else { None },
@@ -45,6 +47,7 @@ impl Permit {
             // What is no lease is never lost.
             watch: if grant.leased { OnceLock::new() } else { OnceLock::from(Arc::default()) },
             leased: grant.leased,
+            granted_by,
         }))
     }
 
@@ -61,6 +64,7 @@ impl Permit {
             waited: 0,
             watch: OnceLock::from(Arc::default()),
             leased: false,
+            granted_by: GrantedBy::Nobody,
         }))
     }
 
@@ -88,6 +92,13 @@ impl Permit {
     /// long as this permit, as in memory without a longest hold.
     pub fn deadline(&self) -> Option<SystemTime> {
         (self.0.until < NEVER).then(|| time_of(self.0.until))
+    }
+
+    /// Who decided: the airlock's store, or what stands in for it during an outage (see [`Fallback`]).
+    ///
+    /// [`Fallback`]: crate::store::Fallback
+    pub fn granted_by(&self) -> GrantedBy {
+        self.0.granted_by
     }
 
     /// The airlock that granted it.

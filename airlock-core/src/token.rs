@@ -167,4 +167,6 @@ pub struct Local {
     pub(crate) home: u64,
     pub(crate) slot: u32,
     pub(crate) serial: u64,
+    /// Where a store is made of two, whose it is; 0 in a store of its own.
+    pub(crate) side: u32,
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::entering::lease;
 use super::{Airlock, time_of};
 use crate::error::{Error, InvalidEntrant, LeaseLost};
 use crate::gate::{Ending, Key, Micros, NEVER, Outcome, Verb};
@@ -42,7 +43,7 @@ impl Airlock {
     pub async fn restore(&self, token: &Token) -> Result<Permit, Error> {
         let key = Key::Token(token.secret());
         match self.ask(Command::new(token.resource(), Verb::Restore { key })).await?.outcome {
-            Outcome::Admitted(grant) => Ok(Permit::new(self.clone(), Lease::Token(token.clone()), &grant)),
+            Outcome::Admitted(grant) => Ok(Permit::new(self.clone(), lease(Some(token.clone()), grant.local)?, &grant)),
             outcome @ Outcome::Over(Ending::Closed) => Err(self.refusal(outcome)),
             _ => Err(LeaseLost { ending: None }.into()),
         }

@@ -26,7 +26,7 @@ use crate::permit::Permit;
 use crate::store::{Command, Gates, Lease, Survey};
 use crate::switch::Switch;
 use crate::token::{Secret, Token};
-use entering::lease_of;
+use entering::{lease, lease_of};
 
 /// A named limit on how many may be inside at once, with a line for everybody else.
 ///
@@ -183,7 +183,7 @@ impl Airlock {
         let key = Key::Token(token.secret());
         let answer = self.ask(Command::new(token.resource(), Verb::Claim { key, nonce })).await?;
         match answer.outcome {
-            Outcome::Admitted(grant) => Ok(Permit::new(self.clone(), Lease::Token(token.clone()), &grant)),
+            Outcome::Admitted(grant) => Ok(Permit::new(self.clone(), lease(Some(token.clone()), grant.local)?, &grant)),
             other => Err(self.refusal(other)),
         }
     }
@@ -328,7 +328,7 @@ impl Airlock {
 
     async fn ask(&self, command: Command<'_>) -> Result<Answer, StoreError> {
         match self.0.gates.try_apply(&command) {
-            Some(answer) => Ok(answer),
+            Some(answer) => answer,
             None => self.within_timeout(self.0.gates.apply(command)).await,
         }
     }

@@ -15,7 +15,7 @@ use crate::entrant::Entrant;
 use crate::error::{Error, Reason, Refusal, StoreError};
 use crate::gate::{Answer, Ending, Grant, Key, OnReentry, Outcome, Stay};
 use crate::permit::Permit;
-use crate::store::{BoxFuture, Command, LazyTurn, Lease, News, Turn};
+use crate::store::{BoxFuture, Command, GrantedBy, LazyTurn, Lease, News, Turn};
 use crate::token::Token;
 
 /// What would be left behind if the future that has it were dropped: dropping it gives it back.
@@ -81,7 +81,9 @@ impl Waiting {
             Poll::Pending => {
                 ready!(self.timer.poll(cx));
                 // Who is told at this very moment is too late: what it was granted goes back with the stake.
-                let trouble = self.stake.of.as_ref().and_then(|(airlock, _)| airlock.inner().gates.trouble());
+                // Who waits in a line of this process does so whatever troubles another store.
+                let stake = self.stake.of.as_ref().filter(|(_, lease)| lease.granted_by() == GrantedBy::Primary);
+                let trouble = stake.and_then(|(airlock, _)| airlock.inner().gates.trouble());
                 Poll::Ready(Err(trouble.map_or_else(|| Refusal::new(Reason::TimedOut).into(), Error::from)))
             }
         }

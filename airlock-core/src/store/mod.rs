@@ -6,6 +6,7 @@
 #[cfg(all(feature = "file", unix))]
 #[doc(hidden)]
 pub mod file;
+mod fallback;
 mod memory;
 mod noop;
 #[cfg(feature = "redis")]
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 #[cfg(all(feature = "file", unix))]
 pub use file::{Cleaned, Cleaner, Cleaning, FileStore};
+pub use fallback::{Breaker, BreakerStatus, Fallback, GrantedBy};
 pub use memory::MemoryStore;
 pub use noop::{Asked, NoopStore};
 #[cfg(feature = "redis")]
@@ -57,8 +59,8 @@ pub trait Store: Send + Sync + 'static {
 /// this sense: when its future is dropped, the caller gives the token up with doubt, and whatever the command
 /// did is undone or spent (G3).
 pub trait Gates: Send + Sync + 'static {
-    /// Decides at once, or not at all: then nothing was done.
-    fn try_apply(&self, command: &Command<'_>) -> Option<Answer> {
+    /// Decides at once, or says at once that it cannot; or neither, and then nothing was done.
+    fn try_apply(&self, command: &Command<'_>) -> Option<Result<Answer, StoreError>> {
         let _ = command;
         None
     }

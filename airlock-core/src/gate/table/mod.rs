@@ -241,7 +241,7 @@ impl Ledger for Table {
     }
 
     fn local(&self, id: u32) -> Option<Local> {
-        Some(Local { home: self.home, slot: id, serial: self.entries[id as usize].serial })
+        Some(Local { home: self.home, slot: id, serial: self.entries[id as usize].serial, side: 0 })
     }
 
     fn insert(&mut self, ticket: Ticket, secret: Option<Secret>, identity: Option<&str>) -> u32 {

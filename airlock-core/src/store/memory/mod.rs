@@ -426,7 +426,7 @@ impl MemoryGates {
 }
 
 impl Gates for MemoryGates {
-    fn try_apply(&self, command: &Command<'_>) -> Option<Answer> {
+    fn try_apply(&self, command: &Command<'_>) -> Option<Result<Answer, StoreError>> {
         if let Verb::Enter(enter) = &command.verb
             && !self.observers.listening()
         {
@@ -434,7 +434,7 @@ impl Gates for MemoryGates {
             let shard = self.shard_of(hash);
             let mut gates = shard.lock();
             if self.closing.load(Ordering::Relaxed) {
-                return Some(done(Outcome::Over(Ending::Closed)));
+                return Some(Ok(done(Outcome::Over(Ending::Closed))));
             }
             let at = match gates.find(hash, command.resource) {
                 Some(at) => at,
@@ -445,21 +445,21 @@ impl Gates for MemoryGates {
                 && let Some(grant) = gate.table.admit_quickly(&self.spec, conditions, enter, now)
             {
                 // Built where it is returned: copies of answers are what is left to be slow here.
-                return Some(Answer { outcome: Outcome::Admitted(grant), more: false, next_at: None, now });
+                return Some(Ok(Answer { outcome: Outcome::Admitted(grant), more: false, next_at: None, now }));
             }
             let home = Home { shard: shard.index, gate: at };
-            return self.enter(gates, home, command, enter, now);
+            return self.enter(gates, home, command, enter, now).map(Ok);
         }
         let at = match command.verb.key() {
             Some(Key::Local(local)) => At::Home(local.home.into()),
             _ => At::Name(command.resource),
         };
-        Some(self.run(at, command))
+        Some(Ok(self.run(at, command)))
     }
 
     fn apply<'a>(&'a self, command: Command<'a>) -> BoxFuture<'a, Result<Answer, StoreError>> {
         // Not before it is polled: a future that is dropped unpolled has done nothing.
-        Box::pin(async move { Ok(self.try_apply(&command).unwrap_or_else(|| done(Outcome::Done))) })
+        Box::pin(async move { self.try_apply(&command).unwrap_or_else(|| Ok(done(Outcome::Done))) })
     }
 
     fn give_back(&self, lease: &Lease, doubt: bool) {

@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn a_handle_and_no_token_are_errors() {
-        let local = crate::token::Local { home: 0, slot: 0, serial: 1 };
+        let local = crate::token::Local { home: 0, slot: 0, serial: 1, side: 0 };
         assert!(command(&Verb::Poll { key: Key::Local(local) }, 0, None).is_err());
         let enter = Enter {
             key: None,

@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_handle_and_no_token_are_errors() {
-        let local = Local { home: 0, slot: 0, serial: 1 };
+        let local = Local { home: 0, slot: 0, serial: 1, side: 0 };
         assert!(Asked::new(&Verb::Poll { key: Key::Local(local) }, 0).is_err());
         assert!(Asked::new(&enter(None), 0).is_err());
     }
