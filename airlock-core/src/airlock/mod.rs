@@ -135,9 +135,13 @@ impl Airlock {
         let token = Token::new(entrant.resource.as_ref().into(), Secret::random());
         let verb = self.enter_verb(&entrant, Some(Key::Token(token.secret())), Stay::Away)?;
         let doubt = GiveUpOnDrop::new(self, &token);
-        let answer = self.ask(Command::new(&entrant.resource, verb)).await?;
+        let answer = match self.ask(Command::new(&entrant.resource, verb)).await {
+            Err(error) if error.is_unknown() => return Err(error.into()),
+            // What was certainly not carried out needs no undoing, least of all by a store that is away.
+            answer => answer,
+        };
         doubt.settle();
-        match answer.outcome {
+        match answer?.outcome {
             Outcome::Admitted(grant) => {
                 let lease = lease_of(&entrant, Some(token), &grant)?;
                 Ok(Entered::Admitted(Permit::new(self.clone(), lease, &grant)))
