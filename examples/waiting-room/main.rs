@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use airlock_axum::admission::{AgingLottery, FairShare, Fifo, Lottery, Opportunistic, Priority};
-use airlock_axum::store::{MemoryStore, RedisStore};
+use airlock_axum::store::{Fallback, MemoryStore, RedisStore};
 use airlock_axum::{Airlock, AirlockLayer, Builder, ConfigError, Line, Seal, by_header, integer_header};
 use axum::Router;
 use axum::http::StatusCode;
@@ -22,7 +22,7 @@ use clap::Parser;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-use options::{Admission, Options, StoreChoice};
+use options::{Admission, OnOutage, Options, StoreChoice};
 
 /// How long work may go on after the signal to stop.
 const GRACE: Duration = Duration::from_secs(30);
@@ -54,13 +54,33 @@ async fn main() -> ExitCode {
 enum ChosenStore {
     Memory(MemoryStore),
     Redis(RedisStore),
+    RedisOr(Fallback<RedisStore>),
 }
 
 impl ChosenStore {
+    async fn new(options: &Options) -> Result<Self, ConfigError> {
+        let store = match &options.store {
+            StoreChoice::Memory if options.fallback.is_some() => {
+                let problem = "the memory of this process is never away; it needs --store redis://HOST:PORT/DB";
+                return Err(ConfigError::new("--fallback", problem));
+            }
+            StoreChoice::Memory => return Ok(ChosenStore::Memory(MemoryStore::new())),
+            StoreChoice::Redis(url) => RedisStore::connect(url).await?,
+        };
+        let Some(on_outage) = options.fallback else { return Ok(ChosenStore::Redis(store)) };
+        let store = Fallback::new(store).reset_after(options.reset_after);
+        Ok(ChosenStore::RedisOr(match on_outage {
+            OnOutage::Refuse => store.refuse(),
+            OnOutage::Admit => store.admit(),
+            OnOutage::Memory => store.local(options.tenant_limit),
+        }))
+    }
+
     fn decides(&self, airlock: Builder) -> Builder {
         match self {
             ChosenStore::Memory(store) => airlock.store(store.clone()),
             ChosenStore::Redis(store) => airlock.store(store.clone()),
+            ChosenStore::RedisOr(store) => airlock.store(store.clone()),
         }
     }
 }
@@ -75,10 +95,7 @@ struct Airlocks {
 
 impl Airlocks {
     async fn new(options: &Options) -> Result<Self, ConfigError> {
-        let store = match &options.store {
-            StoreChoice::Memory => ChosenStore::Memory(MemoryStore::new()),
-            StoreChoice::Redis(url) => ChosenStore::Redis(RedisStore::connect(url).await?),
-        };
+        let store = ChosenStore::new(options).await?;
         let line = Line::new().capacity(options.line);
         let imports =
             Airlock::builder("imports").seal(Seal::semaphore(options.tenant_limit).ttl(options.ttl)).line(line.clone());

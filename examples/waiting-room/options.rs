@@ -23,6 +23,15 @@ pub(crate) struct Options {
     #[arg(long, value_name = "STORE", default_value = "memory")]
     pub(crate) store: StoreChoice,
 
+    /// What happens to newcomers while the store is away: `refuse` at once, `admit` everybody, or `memory`, where this
+    /// process lets --tenant-limit in at once, of each tenant and into /shared. Without, each waits for the store
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(crate) fallback: Option<OnOutage>,
+
+    /// With --fallback: how long a store that failed is left alone before it is tried again, in seconds; more than 0
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, default_value = "30", value_parser = some_seconds)]
+    pub(crate) reset_after: Duration,
+
     /// Who of those who wait for /shared goes next
     #[arg(long, value_enum, default_value_t = Admission::Fifo)]
     pub(crate) admission: Admission,
@@ -71,6 +80,8 @@ Examples:
       in /shared three at once, and fifty a minute
   waiting-room --store redis://127.0.0.1:6379/0 --listen 127.0.0.1:3001
       one limit and one line with every other copy on that server
+  waiting-room --store redis://127.0.0.1:6379/0 --fallback memory
+      while that server is away, two at once by this process alone
 
 Set RUST_LOG=airlock=debug to see every admission, wait and refusal.";
 
@@ -104,6 +115,16 @@ impl FromStr for StoreChoice {
             _ => Err("there is no such store; use `memory` or `redis://HOST:PORT/DB`".to_owned()),
         }
     }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnOutage {
+    /// Newcomers are refused at once, as unavailable
+    Refuse,
+    /// Everybody is let in
+    Admit,
+    /// This process decides by itself, with a limit of its own
+    Memory,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use airlock_axum::Admitted;
+use airlock_axum::store::GrantedBy;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Query, Request};
@@ -59,11 +60,12 @@ fn bad_request(detail: &str) -> Response {
     (StatusCode::BAD_REQUEST, content_type, problem.to_string()).into_response()
 }
 
-/// What was done, when, and under which number.
+/// What was done, when, under which number, and who had let it in.
 #[derive(Serialize)]
 struct Done {
     tenant: Option<String>,
     fence: u64,
+    granted_by: &'static str,
     waited_ms: u64,
     started_at_ms: u64,
     ended_at_ms: u64,
@@ -81,6 +83,11 @@ pub(crate) async fn import(
     Json(Done {
         tenant,
         fence: admitted.fence(),
+        granted_by: match admitted.granted_by() {
+            GrantedBy::Local => "memory",
+            GrantedBy::Nobody => "nobody",
+            _ => "store",
+        },
         waited_ms: admitted.waited().as_millis() as u64,
         started_at_ms,
         ended_at_ms: unix_ms(),

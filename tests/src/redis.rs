@@ -74,7 +74,8 @@ impl Server {
         self.start_again(options);
     }
 
-    fn kill(&mut self) {
+    /// Kills it. It can be started again.
+    pub fn kill(&mut self) {
         // Fails when it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();

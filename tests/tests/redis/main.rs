@@ -4,6 +4,7 @@
 mod client;
 #[cfg(target_os = "linux")]
 mod clocks;
+mod fallback;
 mod faults;
 mod fleet;
 mod loading;
