@@ -15,6 +15,9 @@ use futures_util::FutureExt as _;
 const TURNS: usize = 10_000;
 
 fn main() {
+    // A store that takes its time is asked with a deadline.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let _within = runtime.enter();
     paired::print_head();
     compare("refused, breaker open : memory full, 1 resource", 1);
     compare("refused, breaker open : memory full, 1,000 resources", 1000);

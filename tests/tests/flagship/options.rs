@@ -51,7 +51,6 @@ fn what_cannot_work_ends_it_with_2_and_the_reason() {
         (&["--fallback", "memory"], "--fallback"),
         (&["--fallback", "hope", "--store", "redis://127.0.0.1:1"], "--fallback"),
         (&["--reset-after", "0"], "--reset-after"),
-        (&["--fallback", "memory", "--tenant-limit", "0", "--store", "redis://127.0.0.1:1"], "local"),
         (&["--listen", "nowhere"], "--listen"),
         (&["--listen", "127.0.0.1"], "--listen"),
         (&["--listen", "127.0.0.1:65536"], "--listen"),
