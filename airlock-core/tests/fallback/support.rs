@@ -25,11 +25,14 @@ pub(crate) struct Bench {
     pub(crate) store: Scripted,
     pub(crate) fallback: Fallback<Scripted>,
     pub(crate) clock: TestClock,
-    pub(crate) failovers: Arc<Mutex<Vec<(Option<String>, FailoverKind)>>>,
+    pub(crate) failovers: Failovers,
     primary: Airlock,
 }
 
-struct Notes(Arc<Mutex<Vec<(Option<String>, FailoverKind)>>>);
+/// Of which resources it was told, and what.
+type Failovers = Arc<Mutex<Vec<(Option<String>, FailoverKind)>>>;
+
+struct Notes(Failovers);
 
 impl Observer for Notes {
     fn on_event(&self, _: &Event<'_>) {}
@@ -50,7 +53,7 @@ pub(crate) fn bench(outage: Outage, limit: u32) -> Bench {
         Outage::Admit => fallback.admit(),
         Outage::Local(limit) => fallback.local(limit),
     };
-    let failovers = Arc::new(Mutex::new(Vec::new()));
+    let failovers = Failovers::default();
     let seal = || Seal::semaphore(limit).ttl(Duration::from_secs(600));
     let airlock = Airlock::builder("doors").seal(seal()).observer(Notes(failovers.clone()));
     let airlock = airlock.store(fallback.clone()).build().expect("a valid configuration");
