@@ -157,18 +157,17 @@ fn start(
     // Who does not stay has no turn, and who has a handle asks with it.
     let told = stay != Stay::No && inner.needs_tokens;
     let command = Command { resource: &entrant.resource, verb, turn: told.then_some(&turn), waker };
-    // A store that is known to be away may be asked again as well, by those who have the time.
-    let answered = inner.gates.try_apply(&command).filter(|answer| answer.is_ok() || !retry || timeout.is_none());
-    let Some(answer) = answered else {
-        let token = token.unwrap_or_else(|| Token::new(entrant.resource.as_ref().into(), Secret::random()));
-        let asking = Asking::new(airlock, entrant.clone().into_owned(), token, stay, (timeout, retry));
-        return Started::Pending(Entering(State::Asking(Box::new(asking))));
+    let answer = match inner.gates.try_apply(&command) {
+        Some(Ok(answer)) => answer,
+        // A store that is known to be away is asked again as well, by those who have the time.
+        Some(Err(error)) if !retry || timeout.is_none() => return Started::Decided(Err(error.into())),
+        Some(Err(_)) | None => {
+            let token = token.unwrap_or_else(|| Token::new(entrant.resource.as_ref().into(), Secret::random()));
+            let asking = Asking::new(airlock, entrant.clone().into_owned(), token, stay, (timeout, retry));
+            return Started::Pending(Entering(State::Asking(Box::new(asking))));
+        }
     };
-    let outcome = match answer {
-        Ok(answer) => answer.outcome,
-        Err(error) => return Started::Decided(Err(error.into())),
-    };
-    match outcome {
+    match answer.outcome {
         Outcome::Admitted(grant) => {
             Started::Decided(lease_of(entrant, token, &grant).map(|lease| Permit::new(airlock, lease, &grant)))
         }
