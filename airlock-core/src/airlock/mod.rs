@@ -23,7 +23,7 @@ use crate::error::{Error, InvalidEntrant, Reason, Refusal, StoreError};
 use crate::gate::{Answer, Denial, Enter, Inspection, Key, Micros, Outcome, Page, Spec, Stay, Verb, Whom};
 use crate::observer::Observers;
 use crate::permit::Permit;
-use crate::store::{Command, Gates, Lease, Survey};
+use crate::store::{Command, Gates, Survey};
 use crate::switch::Switch;
 use crate::token::{Secret, Token};
 use entering::{lease, lease_of};

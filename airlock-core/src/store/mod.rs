@@ -3,10 +3,10 @@
 //! A store runs the gate's own [`step`](crate::gate::step) over its tables, as one atomic step per command; see
 //! [`crate::gate`]. [`MemoryStore`] is always there.
 
+mod fallback;
 #[cfg(all(feature = "file", unix))]
 #[doc(hidden)]
 pub mod file;
-mod fallback;
 mod memory;
 mod noop;
 #[cfg(feature = "redis")]
@@ -24,9 +24,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+pub use fallback::{Breaker, BreakerStatus, Fallback, GrantedBy};
 #[cfg(all(feature = "file", unix))]
 pub use file::{Cleaned, Cleaner, Cleaning, FileStore};
-pub use fallback::{Breaker, BreakerStatus, Fallback, GrantedBy};
 pub use memory::MemoryStore;
 pub use noop::{Asked, NoopStore};
 #[cfg(feature = "redis")]

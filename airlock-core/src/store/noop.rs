@@ -137,8 +137,8 @@ impl NoopGates {
 }
 
 impl Gates for NoopGates {
-    fn try_apply(&self, command: &Command<'_>) -> Option<Answer> {
-        let answer = |outcome| Some(Answer { outcome, more: false, next_at: None, now: 0 });
+    fn try_apply(&self, command: &Command<'_>) -> Option<Result<Answer, StoreError>> {
+        let answer = |outcome| Some(Ok(Answer { outcome, more: false, next_at: None, now: 0 }));
         match (command.verb, self.store.shut) {
             (Verb::Enter(enter), None) => {
                 self.note(command.resource, &enter);
@@ -160,7 +160,7 @@ impl Gates for NoopGates {
         // Not before it is polled: a future that is dropped unpolled has done nothing.
         Box::pin(async move {
             match self.try_apply(&command) {
-                Some(answer) => Ok(answer),
+                Some(answer) => answer,
                 None => self.gates.apply(command).await,
             }
         })
