@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::{Airlock, Inner};
@@ -149,6 +150,7 @@ impl Builder {
             admission: self.admission,
             store_timeout: self.store_timeout,
             health: (self.health.0, counts_for),
+            evictions: AtomicU64::new(0),
         })))
     }
 }

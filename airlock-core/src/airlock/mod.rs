@@ -2,20 +2,25 @@
 
 mod builder;
 mod doubt;
+mod door;
 mod entering;
 mod leases;
 mod standing;
+mod visitor;
 mod waiting;
 mod work;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use builder::Builder;
 pub(crate) use doubt::GiveUpOnDrop;
+pub use door::Door;
 pub use entering::{Acquire, Entering, Started, TryEnter, Trying};
 pub use standing::{Entered, Offer, Place, Standing, Ticket};
+pub use visitor::Visitor;
 
 use crate::admission::Admission;
 use crate::entrant::Entrant;
@@ -44,6 +49,7 @@ pub(crate) struct Inner {
     store_timeout: Duration,
     /// The score below which it is unwell, and for how long a report counts.
     health: (f64, Micros),
+    evictions: AtomicU64,
 }
 
 impl Airlock {
@@ -55,6 +61,21 @@ impl Airlock {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.0.spec.name
+    }
+
+    /// How long a lease lasts without renewal; none where a rate alone limits, which leaves nobody a lease.
+    pub fn ttl(&self) -> Option<Duration> {
+        self.0.spec.leased.then(|| Duration::from_micros(self.0.spec.ttl))
+    }
+
+    /// How soon somebody who is away is told to ask again: a third of its presence, and at most half of its claim window.
+    pub fn refresh_after(&self) -> Duration {
+        Duration::from_micros(self.0.spec.line.refresh_after())
+    }
+
+    /// How many may wait at one gate.
+    pub fn line_capacity(&self) -> u64 {
+        self.0.spec.line.capacity
     }
 
     /// Asks for a permit and does not wait for one.
@@ -158,7 +179,7 @@ impl Airlock {
     /// Unavailable.
     pub async fn poll(&self, token: &Token) -> Result<Standing, Error> {
         let key = Key::Token(token.secret());
-        Ok(Standing::of(self.ask(Command::new(token.resource(), Verb::Poll { key })).await?))
+        Ok(Standing::of(self.ask(Command::new(token.resource(), Verb::Poll { key })).await?.outcome))
     }
 
     /// The place in line, without counting as presence; none when it is not in line.
@@ -284,7 +305,16 @@ impl Airlock {
     ///
     /// Unavailable, or invalid when the resource is no valid name.
     pub async fn evict(&self, resource: &str, whom: Whom<'_>) -> Result<bool, Error> {
-        Ok(matches!(self.operate(resource, Verb::Evict { whom }).await?, Outcome::Done))
+        let evicted = matches!(self.operate(resource, Verb::Evict { whom }).await?, Outcome::Done);
+        // Counted after it: whoever looks when this has grown finds nobody there any more.
+        self.0.evictions.fetch_add(u64::from(evicted), Ordering::Release);
+        Ok(evicted)
+    }
+
+    /// How many were put out through this airlock, or a clone of it, in this process: a front end that remembers who is
+    /// inside looks again when this has grown.
+    pub fn evictions(&self) -> u64 {
+        self.0.evictions.load(Ordering::Acquire)
     }
 
     /// Shuts this process's part of the airlock down: newcomers and waiters are refused as

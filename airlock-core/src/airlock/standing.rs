@@ -1,7 +1,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::time_of;
-use crate::gate::{self, Answer, Ending, NEVER, Outcome};
+use crate::gate::{self, Ending, NEVER, Outcome};
 use crate::permit::Permit;
 use crate::token::Token;
 
@@ -67,6 +67,8 @@ impl Place {
 pub struct Offer {
     /// What the claim must repeat.
     pub nonce: u64,
+    /// The number of the admission that it will be.
+    pub fence: u64,
     /// When it is missed, on the store's clock.
     pub claim_by: SystemTime,
 }
@@ -94,10 +96,12 @@ pub enum Standing {
 }
 
 impl Standing {
-    pub(super) fn of(answer: Answer) -> Self {
-        match answer.outcome {
+    pub(super) fn of(outcome: Outcome) -> Self {
+        match outcome {
             Outcome::Queued(place) => Standing::Waiting(Place::new(&place)),
-            Outcome::Offered { nonce, claim_by, .. } => Standing::Offered(Offer { nonce, claim_by: time_of(claim_by) }),
+            Outcome::Offered { nonce, fence, claim_by } => {
+                Standing::Offered(Offer { nonce, fence, claim_by: time_of(claim_by) })
+            }
             Outcome::Admitted(grant) if !grant.leased => Standing::Over(Ending::Admitted),
             Outcome::Admitted(grant) => {
                 Standing::Inside { fence: grant.fence, until: (grant.until < NEVER).then(|| time_of(grant.until)) }

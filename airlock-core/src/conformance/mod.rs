@@ -95,6 +95,7 @@
 //! | [`rates`] | rates, cool-downs, and compositions (G17) |
 //! | [`switching`] | the operator's switch, and health (G19, G20) |
 //! | [`batches`] | all or nothing over several gates (G21) |
+//! | [`visitors`] | identities that a front end acts for (G4, G14) |
 //! | [`names`] | names that must not meet (G22) |
 //! | [`locks`] | simple locks by key |
 //! | [`failures`] | a store that fails or hangs, in front of the one under test (G23) |
@@ -120,6 +121,7 @@ pub mod rates;
 pub mod switching;
 pub mod time;
 pub mod tokens;
+pub mod visitors;
 
 use std::future::Future;
 use std::time::Duration;
@@ -384,6 +386,15 @@ macro_rules! conformance_suite {
                 g03_an_unknown_token_does_nothing
                 g03_a_permit_has_one_token
             ;
+            visitors:
+                g14_a_visitor_is_known_by_its_fence
+                g04_a_visitors_lease_is_its_own
+                g04_a_visitor_that_enters_again_takes_its_place_over
+                g11_a_visitor_claims_what_it_was_offered
+                g13_a_visitor_may_stay_longer_than_the_ttl
+                g14_a_visitor_leaves_the_line
+                g20_a_door_says_how_the_switch_stands
+            ;
         }
     };
 }
@@ -426,6 +437,7 @@ mod tests {
             ("switching", include_str!("switching.rs")),
             ("time", include_str!("time.rs")),
             ("tokens", include_str!("tokens.rs")),
+            ("visitors", include_str!("visitors.rs")),
         ];
         for (theme, text) in themes {
             let listed = list.split(&format!("            {theme}:\n")).nth(1).and_then(|rest| rest.split(';').next());
