@@ -39,11 +39,19 @@
 
 mod enter;
 mod path;
+#[cfg(feature = "waiting-room")]
+mod room;
 
 pub use airlock_core::*;
 pub use airlock_tower::*;
 pub use enter::{Enter, EnterRejection, Gate, Refused};
 pub use path::{ByPath, by_path};
+#[cfg(feature = "waiting-room")]
+#[cfg_attr(docsrs, doc(cfg(feature = "waiting-room")))]
+pub use room::{
+    PAGE_SCRIPT, PAGE_STYLE, PageContext, PassKey, Session, WaitingRoom, WaitingRoomBuilder, WaitingRoomLayer,
+    WaitingRoomService, Words,
+};
 
 /// The README's code is code.
 #[cfg(all(doctest, feature = "redis", feature = "blocking"))]

@@ -101,6 +101,11 @@ impl Permit {
         self.0.granted_by
     }
 
+    /// Whether it is a lease at all: what a rate alone lets in, or a gate that an operator has bypassed, holds nothing.
+    pub fn is_leased(&self) -> bool {
+        self.0.leased
+    }
+
     /// The airlock that granted it.
     pub fn airlock(&self) -> &Airlock {
         &self.0.airlock

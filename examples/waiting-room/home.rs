@@ -29,6 +29,7 @@ pub(crate) fn print_hints(address: SocketAddr, options: &Options) -> io::Result<
     if let Some(rate) = &options.rate {
         shared += &format!(" and {rate}");
     }
+    let Options { active_users, session, .. } = options;
     let mut out = io::stdout().lock();
     writeln!(out, "listening on http://{address}")?;
     writeln!(out, "{tenant_limit} at once for each tenant, {shared}; {waits}\n")?;
@@ -45,5 +46,10 @@ pub(crate) fn print_hints(address: SocketAddr, options: &Options) -> io::Result<
     writeln!(out, "  curl -sSN 'http://{address}/stream?ms=3000&chunks=6' -H 'x-tenant: acme'\n")?;
     writeln!(out, "Nobody in particular:")?;
     writeln!(out, "  curl -sSi -X POST 'http://{address}/imports?ms=500'\n")?;
+    writeln!(
+        out,
+        "A shop behind a waiting room, {active_users} visitors at once, each for {session:?} after its last request:"
+    )?;
+    writeln!(out, "  http://{address}/shop\n")?;
     writeln!(out, "Ctrl-C stops it, after what is being done.")
 }

@@ -4,6 +4,7 @@
 
 mod home;
 mod options;
+mod shop;
 mod work;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -23,6 +24,7 @@ use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 use options::{Admission, OnOutage, Options, StoreChoice};
+use shop::Shop;
 
 /// How long work may go on after the signal to stop.
 const GRACE: Duration = Duration::from_secs(30);
@@ -50,7 +52,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Where both airlocks live.
+/// Where the airlocks live.
 enum ChosenStore {
     Memory(MemoryStore),
     Redis(RedisStore),
@@ -85,12 +87,14 @@ impl ChosenStore {
     }
 }
 
-/// The two airlocks of this server.
+/// The airlocks of this server.
 struct Airlocks {
     /// One gate for each tenant.
     imports: Airlock,
     /// One gate for all.
     shared: Airlock,
+    /// One gate for visitors, behind a waiting room.
+    shop: Shop,
 }
 
 impl Airlocks {
@@ -117,7 +121,8 @@ impl Airlocks {
             Admission::AgingLottery => shared.admission(AgingLottery::new(1.0, 1.0 / 60.0, 10.0)),
             Admission::FairShare => shared.admission(FairShare::new().cap_each(options.tenant_cap.unwrap_or_default())),
         };
-        Ok(Airlocks { imports, shared: shared.build()? })
+        let shop = Shop::new(options, |airlock| store.decides(airlock))?;
+        Ok(Airlocks { imports, shared: shared.build()?, shop })
     }
 
     fn router(&self, wait: Duration, address: SocketAddr) -> Router {
@@ -135,13 +140,15 @@ impl Airlocks {
             .route("/stream", get(work::stream).route_layer(per_tenant).route_layer(checked))
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/", get(move || async move { home::page(address) }))
+            .merge(self.shop.router())
             .fallback(|| async { (StatusCode::NOT_FOUND, "There is nothing here. GET / says what there is.\n") })
     }
 
     /// Sends waiters away, lets holders finish.
     async fn shut_down(&self, grace: Duration) {
-        let (imports, shared) = tokio::join!(self.imports.shutdown(grace), self.shared.shutdown(grace));
-        let handed_back = imports.unwrap_or_default() + shared.unwrap_or_default();
+        let (imports, shared, shop) =
+            tokio::join!(self.imports.shutdown(grace), self.shared.shutdown(grace), self.shop.airlock.shutdown(grace));
+        let handed_back = imports.unwrap_or_default() + shared.unwrap_or_default() + shop.unwrap_or_default();
         if handed_back > 0 {
             let _ =
                 writeln!(std::io::stderr(), "{handed_back} requests were not done after {grace:?} and were stopped");
@@ -158,7 +165,8 @@ async fn serve(options: &Options, airlocks: &Airlocks) -> std::io::Result<()> {
     let _ = home::print_hints(address, options);
     let (stopping, stopped) = tokio::sync::watch::channel(false);
     let mut signalled = stopped.clone();
-    let router = airlocks.router(options.wait, address);
+    // Visitors are counted by their addresses.
+    let router = airlocks.router(options.wait, address).into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, router).with_graceful_shutdown(async move {
         // Fails only when the sender is gone, which is a reason to stop as well.
         let _ = signalled.wait_for(|stop| *stop).await;

@@ -61,6 +61,18 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, default_value = "30", value_parser = some_seconds)]
     pub(crate) ttl: Duration,
 
+    /// How many visitors may be in /shop at once; 0 lets nobody in
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 100)]
+    pub(crate) active_users: u32,
+
+    /// How long a visitor of /shop stays inside after its last request, in seconds; 1 or more
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, default_value = "600", value_parser = session)]
+    pub(crate) session: Duration,
+
+    /// How many visitors of one address may be new in /shop, and not have come back with their cookie yet
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true, default_value_t = 50)]
+    pub(crate) per_address: u32,
+
     /// How many may wait in one line
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 10_000)]
     pub(crate) line: u64,
@@ -78,11 +90,14 @@ Examples:
       in /shared each tenant in turn, and at most two of each at once
   waiting-room --limit 3 --rate 50/minute
       in /shared three at once, and fifty a minute
+  waiting-room --active-users 1 --session 30
+      one visitor in /shop at a time, for half a minute after its last request: open it in two browsers
   waiting-room --store redis://127.0.0.1:6379/0 --listen 127.0.0.1:3001
       one limit and one line with every other copy on that server
   waiting-room --store redis://127.0.0.1:6379/0 --fallback memory
       while that server is away, two at once by this process alone
 
+Copies that share a store need one AIRLOCK_KEY to know each other's visitors of /shop: `openssl rand -hex 32`.
 Set RUST_LOG=airlock=debug to see every admission, wait and refusal.";
 
 /// A store that this program can use.
@@ -168,6 +183,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
         return Err(format!("must be between 0 and {LONGEST} seconds"));
     }
     Ok(Duration::from_secs_f64(seconds))
+}
+
+fn session(text: &str) -> Result<Duration, String> {
+    match seconds(text)? {
+        short if short < Duration::from_secs(1) => Err("must be at least 1 second".to_owned()),
+        session => Ok(session),
+    }
 }
 
 fn some_seconds(text: &str) -> Result<Duration, String> {

@@ -29,6 +29,13 @@ pub(crate) struct Work {
     chunks: u64,
 }
 
+impl Work {
+    /// Sleeps for as long as the work takes.
+    pub(crate) async fn done(self) {
+        tokio::time::sleep(Duration::from_millis(self.ms)).await;
+    }
+}
+
 fn ten() -> u64 {
     10
 }
@@ -78,7 +85,7 @@ pub(crate) async fn import(
     headers: HeaderMap,
 ) -> impl IntoResponse {
     let started_at_ms = unix_ms();
-    tokio::time::sleep(Duration::from_millis(work.ms)).await;
+    work.done().await;
     let tenant = headers.get("x-tenant").map(|tenant| String::from_utf8_lossy(tenant.as_bytes()).into_owned());
     Json(Done {
         tenant,

@@ -21,6 +21,11 @@ impl Format {
     pub fn of(parts: &Parts) -> Self {
         Format { html: prefers_html(&parts.headers), grpc: is_grpc(&parts.headers), head: parts.method == Method::HEAD }
     }
+
+    /// Whether it wants a page: for front ends with pages of their own.
+    pub fn is_page(self) -> bool {
+        self.html && !self.grpc
+    }
 }
 
 /// Whether it is `application/grpc`, or the like with a codec or a dialect: `application/grpc+proto`,

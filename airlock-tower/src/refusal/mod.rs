@@ -6,6 +6,7 @@
 //! | rate or cool-down spent | 429 | `limited` |
 //! | waited as long as the layer allows | 503 | `timed-out` |
 //! | the line, or this group's part of it, is full | 503 | `line-full` |
+//! | in line, and may come back (waiting room) | 503 | `queued` |
 //! | this identity is already inside | 409 | `duplicate` |
 //! | this identity entered again elsewhere | 409 | `superseded` |
 //! | the offer is gone | 409 | `missed` |
@@ -24,7 +25,7 @@ mod page;
 
 use std::time::Duration;
 
-use airlock_core::{Error, LeaseLost, Reason};
+use airlock_core::{Error, LeaseLost, Place, Reason};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
@@ -37,6 +38,9 @@ use crate::name::NameError;
 
 /// Says what happened, for clients that do not read bodies.
 const AIRLOCK_STATUS: HeaderName = HeaderName::from_static("airlock-status");
+const AIRLOCK_POSITION: HeaderName = HeaderName::from_static("airlock-position");
+/// In whole seconds.
+const AIRLOCK_ESTIMATED_WAIT: HeaderName = HeaderName::from_static("airlock-estimated-wait");
 
 /// Why a request was not let in, or not to its end.
 ///
@@ -46,7 +50,7 @@ const AIRLOCK_STATUS: HeaderName = HeaderName::from_static("airlock-status");
 ///
 /// A gRPC client gets a trailers-only answer instead: HTTP 200, `grpc-status` RESOURCE_EXHAUSTED (8) for `full`,
 /// `line-full`, `limited` and `timed-out`, UNAVAILABLE (14) for all else, and the same headers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
     status: StatusCode,
     name: &'static str,
@@ -55,6 +59,9 @@ pub struct Problem {
     retry_after: Option<Duration>,
     reopens_in: Option<Duration>,
     because: Option<String>,
+    /// Boxed: most are about nobody in line.
+    place: Option<Box<Place>>,
+    waiting: Option<u64>,
 }
 
 impl Problem {
@@ -83,6 +90,71 @@ impl Problem {
         self.because.as_deref()
     }
 
+    const NOTHING: Problem = Problem {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        name: "",
+        title: "",
+        detail: String::new(),
+        retry_after: None,
+        reopens_in: None,
+        because: None,
+        place: None,
+        waiting: None,
+    };
+
+    /// The place in line, where it is `queued`.
+    pub fn place(&self) -> Option<&Place> {
+        self.place.as_deref()
+    }
+
+    /// In line, and to come back: for front ends whose clients do not wait on their connection.
+    pub fn queued(place: Place) -> Self {
+        Problem {
+            retry_after: Some(place.refresh_after),
+            waiting: Some(place.waiting),
+            place: Some(Box::new(place)),
+            ..Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "queued",
+                "You are in line",
+                "As many as are allowed are inside. Your place in line is kept: come back for it.",
+            )
+        }
+    }
+
+    /// What a request is told that does not say who it is.
+    pub fn unnamed(error: &NameError) -> Self {
+        if error.is_malformed() {
+            return Problem::invalid(error.to_string());
+        }
+        let detail = error.to_string();
+        Problem::new(StatusCode::BAD_REQUEST, "unidentified", "Who is asking?", sentence(detail))
+    }
+
+    /// The same under another status.
+    #[must_use]
+    pub fn with_status(self, status: StatusCode) -> Self {
+        Problem { status, ..self }
+    }
+
+    /// The same in other words.
+    #[must_use]
+    pub fn with_detail(self, detail: impl Into<String>) -> Self {
+        Problem { detail: detail.into(), ..self }
+    }
+
+    /// The same, to be tried again after that.
+    #[must_use]
+    pub fn with_retry_after(self, after: Duration) -> Self {
+        Problem { retry_after: Some(after), ..self }
+    }
+
+    /// The same, with how many wait: where everybody may know.
+    #[must_use]
+    pub fn with_waiting(self, waiting: u64) -> Self {
+        Problem { waiting: Some(waiting), ..self }
+    }
+
     /// What an airlock's error is to a client.
     pub fn of(error: &Error) -> Self {
         match error {
@@ -102,14 +174,6 @@ impl Problem {
             Error::Lost(lost) => Problem::lost(lost),
             _ => Problem::for_reason(Reason::Full),
         }
-    }
-
-    pub(crate) fn unnamed(error: &NameError) -> Self {
-        if error.is_malformed() {
-            return Problem::invalid(error.to_string());
-        }
-        let detail = error.to_string();
-        Problem::new(StatusCode::BAD_REQUEST, "unidentified", "Who is asking?", sentence(detail))
     }
 
     pub(crate) fn lost(_: &LeaseLost) -> Self {
@@ -135,7 +199,8 @@ impl Problem {
         Problem::new(StatusCode::BAD_REQUEST, "invalid", "Invalid request", sentence(detail))
     }
 
-    fn for_reason(reason: Reason) -> Self {
+    /// What a refusal for that reason is to a client.
+    pub fn for_reason(reason: Reason) -> Self {
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
         let (status, name, title, detail) = match reason {
             Reason::Limited => (
@@ -186,7 +251,7 @@ impl Problem {
     }
 
     fn new(status: StatusCode, name: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Problem { status, name, title, detail: detail.into(), retry_after: None, reopens_in: None, because: None }
+        Problem { status, name, title, detail: detail.into(), ..Problem::NOTHING }
     }
 
     /// The whole response: for front ends that admit by themselves. `airlock` is the airlock's name.
@@ -208,6 +273,12 @@ impl Problem {
         headers.insert(AIRLOCK_STATUS, HeaderValue::from_static(self.name));
         if self.is_to_be_repeated() {
             headers.insert(RETRY_AFTER, HeaderValue::from(self.retry_after_seconds()));
+        }
+        if let Some(place) = &self.place {
+            headers.insert(AIRLOCK_POSITION, HeaderValue::from(place.position));
+            if let Some(wait) = place.estimated_wait {
+                headers.insert(AIRLOCK_ESTIMATED_WAIT, HeaderValue::from(whole_seconds(wait)));
+            }
         }
         if let Some(edit) = edit {
             let body = response.body().clone();
@@ -251,8 +322,7 @@ impl Problem {
 
     /// Whole seconds, rounded up, never 0: a crowd told 0 comes back at once.
     fn retry_after_seconds(&self) -> u64 {
-        let after = self.retry_after.unwrap_or_default();
-        (after.as_secs() + u64::from(after.subsec_nanos() > 0)).max(1)
+        whole_seconds(self.retry_after.unwrap_or_default()).max(1)
     }
 
     fn json(&self, airlock: &str) -> Vec<u8> {
@@ -264,18 +334,40 @@ impl Problem {
             detail: &'a str,
             airlock: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
+            position: Option<u64>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            position_exact: Option<bool>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            ahead: Option<u64>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            waiting: Option<u64>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            chance: Option<f64>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            estimated_wait_ms: Option<u64>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            refresh_after_ms: Option<u64>,
+            #[serde(skip_serializing_if = "Option::is_none")]
             retry_after_ms: Option<u64>,
             #[serde(skip_serializing_if = "Option::is_none")]
             reason: Option<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
             reopens_in_ms: Option<u64>,
         }
+        let place = self.place.as_deref();
         let document = Document {
             r#type: format!("urn:airlock:problem#{}", self.name),
             title: self.title,
             status: self.status.as_u16(),
             detail: &self.detail,
             airlock,
+            position: place.map(|place| place.position),
+            position_exact: place.map(|place| place.position_exact),
+            ahead: place.map(|place| place.ahead),
+            waiting: self.waiting,
+            chance: place.and_then(|place| place.chance),
+            estimated_wait_ms: place.and_then(|place| place.estimated_wait).map(|wait| wait.as_millis() as u64),
+            refresh_after_ms: place.map(|place| place.refresh_after.as_millis() as u64),
             retry_after_ms: self.retry_after.map(|after| after.as_millis() as u64),
             reason: self.because(),
             reopens_in_ms: self.reopens_in.map(|after| after.as_millis() as u64),
@@ -284,13 +376,20 @@ impl Problem {
         serde_json::to_vec(&document).unwrap_or_default()
     }
 
-    pub(crate) fn title(&self) -> &str {
+    /// What happened, in a few words.
+    pub fn title(&self) -> &str {
         self.title
     }
 
-    pub(crate) fn detail(&self) -> &str {
+    /// What happened, in a sentence or two.
+    pub fn detail(&self) -> &str {
         &self.detail
     }
+}
+
+/// Rounded up.
+fn whole_seconds(span: Duration) -> u64 {
+    span.as_secs() + u64::from(span.subsec_nanos() > 0)
 }
 
 /// An error's text as a sentence.

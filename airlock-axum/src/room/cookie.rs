@@ -1,0 +1,94 @@
+//! What a visitor brings: a signed identity, and once it is inside a signed pass.
+//!
+//! `v1.kid.payload.mac`. The signature covers everything before it, as it was written, so that there is one text for each
+//! cookie; the payload says what it is for, whose, until when, and which airlock's.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use rand::Rng as _;
+
+use super::key::PassKey;
+
+const VERSION: &str = "v1";
+/// Longer than any that was made: an airlock's name has at most 512 bytes.
+const LONGEST: usize = 1024;
+/// What is in a payload before the airlock's name.
+const FIXED: usize = 1 + 16 + 8 + 8 + 8;
+
+/// What a cookie is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A place in line.
+    Identity = 1,
+    /// To be inside.
+    Pass = 2,
+}
+
+/// A visitor: 128 random bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct VisitorId([u8; 16]);
+
+impl VisitorId {
+    pub(super) fn random() -> Self {
+        let mut id = [0; 16];
+        rand::rng().fill_bytes(&mut id);
+        VisitorId(id)
+    }
+
+    /// What the gate knows it by.
+    pub(super) fn identity(self) -> String {
+        BASE64.encode(self.0)
+    }
+}
+
+/// What a cookie says, once it was found to be true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Voucher {
+    pub(super) visitor: VisitorId,
+    /// Of the lease; 0 for an identity, and for a pass without a lease.
+    pub(super) fence: u64,
+    /// In seconds since 1970, as the next.
+    pub(super) issued: u64,
+    pub(super) not_after: u64,
+}
+
+impl Voucher {
+    /// The value of a cookie.
+    pub(super) fn sign(&self, key: &PassKey, purpose: Purpose, airlock: &str) -> String {
+        let mut payload = Vec::with_capacity(FIXED + airlock.len());
+        payload.push(purpose as u8);
+        payload.extend_from_slice(&self.visitor.0);
+        for number in [self.fence, self.issued, self.not_after] {
+            payload.extend_from_slice(&number.to_be_bytes());
+        }
+        payload.extend_from_slice(airlock.as_bytes());
+        let signed = format!("{VERSION}.{}.{}", key.id(), BASE64.encode(payload));
+        let signature = BASE64.encode(key.sign(purpose, &signed));
+        format!("{signed}.{signature}")
+    }
+
+    /// What the value of a cookie says, if it is true at that time: signed by one of the keys, for this purpose and this
+    /// airlock, and not expired.
+    pub(super) fn verify(key: &PassKey, purpose: Purpose, airlock: &str, value: &str, now: u64) -> Option<Self> {
+        if value.len() > LONGEST {
+            return None;
+        }
+        let (signed, signature) = value.rsplit_once('.')?;
+        let mut parts = signed.split('.');
+        let (VERSION, id, payload, None) = (parts.next()?, parts.next()?, parts.next()?, parts.next()) else {
+            return None;
+        };
+        let signature = BASE64.decode(signature).ok()?;
+        if !key.has_signed(id, purpose, signed, &signature) {
+            return None;
+        }
+        // From here on it is what this room wrote, though perhaps for something else.
+        let payload = BASE64.decode(payload).ok()?;
+        let (fixed, name) = payload.split_at_checked(FIXED)?;
+        let number = |at: usize| u64::from_be_bytes(std::array::from_fn(|byte| fixed[at + byte]));
+        let visitor = VisitorId(std::array::from_fn(|byte| fixed[1 + byte]));
+        let voucher = Voucher { visitor, fence: number(17), issued: number(25), not_after: number(33) };
+        let holds = fixed[0] == purpose as u8 && name == airlock.as_bytes() && now < voucher.not_after;
+        holds.then_some(voucher)
+    }
+}
