@@ -54,7 +54,7 @@ impl Passes {
         Passes { known: Arc::default(), lasts, most_in_flight }
     }
 
-    /// What to do about a request with that pass.
+    /// What to do about a request with that pass, by whoever does it: others that come meanwhile need not do the same.
     pub(super) fn step(&self, visitor: VisitorId, fence: u64, now: Duration, evictions: u64) -> Step {
         let mut known = self.known.lock();
         let Some(pass) = known.passes.get_mut(&visitor).filter(|pass| pass.fence == fence) else { return Step::Renew };
@@ -64,7 +64,6 @@ impl Passes {
         let since = now.saturating_sub(pass.renewed);
         if since >= self.lasts / 3 {
             if since < self.lasts && pass.evictions == evictions {
-                // Others that come meanwhile need not ask as well.
                 pass.renewed += TRUSTED.min(self.lasts / 3);
             }
             return Step::Renew;
@@ -77,6 +76,20 @@ impl Passes {
         }
         pass.in_flight += 1;
         Step::Go(InFlight { known: self.known.clone(), visitor, fence })
+    }
+
+    /// Lets a request through if there is nothing else to do about its pass.
+    pub(super) fn go(&self, visitor: VisitorId, fence: u64, now: Duration, evictions: u64) -> Option<InFlight> {
+        let mut known = self.known.lock();
+        let pass = known.passes.get_mut(&visitor).filter(|pass| pass.fence == fence)?;
+        let fresh = now.saturating_sub(pass.renewed) < self.lasts / 3
+            && now.saturating_sub(pass.looked) < TRUSTED
+            && pass.evictions == evictions;
+        if !fresh || pass.in_flight >= self.most_in_flight {
+            return None;
+        }
+        pass.in_flight += 1;
+        Some(InFlight { known: self.known.clone(), visitor, fence })
     }
 
     /// Its lease is there, as was heard of it then; `renewed` if that made it last.

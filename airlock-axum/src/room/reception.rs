@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use airlock_core::{Admitted, Entered, Error, Place, Reason, Standing, Visitor};
+use airlock_core::{Admitted, Entered, Error, Permit, Place, Reason, Standing, Visitor};
 use airlock_tower::{Name as _, NameError, Prefix, Problem, by_peer};
 use axum::response::Response;
 use http::HeaderValue;
@@ -51,22 +51,23 @@ enum Checked {
 impl Room {
     /// Whether the request is none of the room's business.
     pub(super) fn lets_past(&self, parts: &Parts) -> bool {
-        is_preflight(parts)
-            || self.is_own_route(parts.uri.path())
-            || self.options.bypass.as_ref().is_some_and(|bypass| bypass(parts))
+        is_preflight(parts) || self.is_own_route(parts.uri.path())
     }
 
     /// Decides at once, if that can be done without asking the store.
     pub(super) fn receive_now(&self, parts: &Parts) -> Option<Inside> {
+        if self.options.bypass.as_ref().is_some_and(|bypass| bypass(parts)) {
+            // Handlers that want a permit have one.
+            let admitted = Admitted::new(Permit::unleased(self.airlock.clone()));
+            return Some(Inside { admitted, in_flight: None, cookies: Vec::new() });
+        }
         let pass = self.voucher(parts, Purpose::Pass)?;
         if pass.fence == 0 || self.is_over(&pass) {
             return None;
         }
         let now = self.options.clock.steady();
-        match self.passes.step(pass.visitor, pass.fence, now, self.airlock.evictions()) {
-            Step::Go(in_flight) => Some(self.inside(&pass, Some(in_flight))),
-            Step::TooMany | Step::Renew | Step::Look => None,
-        }
+        let in_flight = self.passes.go(pass.visitor, pass.fence, now, self.airlock.evictions())?;
+        Some(self.inside(&pass, Some(in_flight)))
     }
 
     /// Decides.
@@ -230,7 +231,7 @@ impl Room {
 
     fn inside(&self, pass: &Voucher, in_flight: Option<InFlight>) -> Inside {
         let permit = match pass.fence {
-            0 => airlock_core::Permit::unleased(self.airlock.clone()),
+            0 => Permit::unleased(self.airlock.clone()),
             fence => self.visitor(pass.visitor).permit(fence),
         };
         Inside { admitted: Admitted::new(permit), in_flight, cookies: Vec::new() }

@@ -1,0 +1,42 @@
+//! An operator who closes it, and opens it again.
+
+use airlock_axum::Switch;
+
+use crate::support::{Shop, secs};
+
+#[tokio::test]
+async fn closed_it_says_why_and_when_it_reopens() {
+    let shop = Shop::new(1);
+    let mut inside = shop.inside().await;
+    let mut ada = shop.in_line().await;
+    let closed = Switch::closed().because("We take <stock>.").reopen_in(secs(600));
+    shop.airlock.switch(closed).await.expect("memory");
+    shop.advance(secs(1));
+    let told = ada.status().await;
+    assert_eq!((&told["status"], &told["reason"]), (&"closed".into(), &"We take <stock>.".into()));
+    assert!(told["reopens_in_ms"].as_u64().is_some_and(|after| after > 590_000 && after <= 600_000), "{told}");
+    assert_eq!(told["position"], 1, "the place is kept");
+    let mut stranger = shop.browser();
+    assert_eq!(stranger.status().await["status"], "closed");
+    let page = stranger.navigate("/shop").await;
+    page.is_refused(503, "closed");
+    assert!(page.body.contains("It is closed") && page.body.contains("We take &#60;stock&#62;."), "{}", page.body);
+    assert!(page.headers.contains_key("refresh") && stranger.cookies.is_empty());
+    // Who is inside stays.
+    inside.post("/shop").await.is_welcome();
+    shop.airlock.switch(Switch::open()).await.expect("memory");
+    shop.advance(secs(1));
+    assert_eq!(ada.status().await["status"], "queued");
+    assert_eq!(stranger.status().await["status"], "none");
+}
+
+#[tokio::test]
+async fn it_reopens_by_itself() {
+    let shop = Shop::new(1);
+    shop.airlock.switch(Switch::closed().reopen_in(secs(60))).await.expect("memory");
+    let reply = shop.browser().get("/shop").await;
+    reply.is_refused(503, "closed");
+    assert_eq!(reply.headers["retry-after"], "60");
+    shop.advance(secs(60));
+    shop.browser().get("/shop").await.is_welcome();
+}
