@@ -7,4 +7,5 @@ mod limits;
 mod options;
 mod order;
 mod raw;
+mod shop;
 mod stopping;

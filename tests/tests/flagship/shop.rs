@@ -1,0 +1,178 @@
+//! The shop behind its waiting room, on each store.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use airlock_tests::flagship::{Flagship, PATIENCE};
+use airlock_tests::redis::Server;
+use http::Method;
+use serde_json::Value;
+
+use crate::client::{Client, Reply};
+
+/// A server of its own for each store; the second is what it needs.
+fn shops(options: &[&str]) -> [(Flagship, Option<Server>); 2] {
+    let redis = Server::start();
+    let url = redis.url();
+    let on_redis = Flagship::start(&[options, &["--store", &url]].concat());
+    [(Flagship::start(options), None), (on_redis, Some(redis))]
+}
+
+/// Sends back the cookies that it was given.
+struct Visitor {
+    client: Client,
+    cookies: BTreeMap<String, String>,
+}
+
+const HTML: (&str, &str) = ("accept", "text/html");
+
+impl Visitor {
+    fn of(server: &Flagship) -> Self {
+        Visitor { client: Client::of(server), cookies: BTreeMap::new() }
+    }
+
+    async fn send(&mut self, method: Method, path: &str, headers: &[(&str, &str)]) -> Reply {
+        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies = cookies.join("; ");
+        let mut headers = headers.to_vec();
+        if !cookies.is_empty() {
+            headers.push(("cookie", &cookies));
+        }
+        let reply = self.client.send(method, path, &headers).await.expect("no panic");
+        for cookie in reply.headers.get_all("set-cookie") {
+            let cookie = cookie.to_str().expect("text");
+            let (name, value) = cookie.split(';').next().and_then(|pair| pair.split_once('=')).expect("a pair");
+            // Plain HTTP.
+            assert!(name.starts_with("airlock-") && name.ends_with("-shop") && !cookie.contains("Secure"), "{cookie}");
+            if cookie.contains("Max-Age=0") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        reply
+    }
+
+    async fn visit(&mut self) -> Reply {
+        self.send(Method::GET, "/shop", &[]).await
+    }
+
+    async fn status(&mut self) -> Value {
+        self.send(Method::GET, "/.airlock/shop/status", &[]).await.json()
+    }
+
+    /// Asks until it stands so.
+    async fn until(&mut self, standing: &str) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let status = self.status().await;
+            if status["status"] == standing {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "never {standing}: {status}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_the_line_into_the_shop() {
+    for (server, _store) in shops(&["--active-users", "1"]) {
+        let (mut ada, mut bob) = (Visitor::of(&server), Visitor::of(&server));
+        assert_eq!(ada.visit().await.status, 200);
+        assert_eq!(ada.send(Method::POST, "/shop", &[]).await.status, 200);
+        let queued = bob.visit().await;
+        queued.is_refused(503, "queued");
+        assert_eq!(queued.headers["airlock-position"], "1");
+        assert_eq!(bob.status().await["position"], 1);
+        let page = bob.send(Method::GET, "/shop", &[HTML]).await;
+        assert!(page.headers.contains_key("refresh") && page.headers.contains_key("content-security-policy"));
+        let head = bob.send(Method::HEAD, "/shop", &[]).await;
+        assert_eq!((head.status.as_u16(), head.said(), head.body.len()), (503, Some("full"), 0));
+        bob.send(Method::POST, "/shop", &[]).await.is_refused(503, "full");
+        bob.send(Method::POST, "/.airlock/shop/claim", &[]).await;
+        let foreign = ada.send(Method::POST, "/.airlock/shop/leave", &[("sec-fetch-site", "cross-site")]).await;
+        assert_eq!(foreign.status, 403);
+
+        assert_eq!(ada.send(Method::POST, "/.airlock/shop/leave", &[]).await.status, 204);
+        let offered = bob.until("offered").await;
+        assert!(offered["claim_within_ms"].as_u64().is_some_and(|within| within <= 20_000), "{offered}");
+        let claimed = bob.send(Method::POST, "/.airlock/shop/claim", &[]).await;
+        assert_eq!(
+            (claimed.status.as_u16(), &claimed.headers["cache-control"]),
+            (200, &"private, no-store".parse().unwrap())
+        );
+        assert_eq!(bob.send(Method::POST, "/shop", &[]).await.status, 200);
+        assert_eq!(bob.status().await["status"], "admitted");
+        ada.visit().await.is_refused(503, "queued");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_lasts_for_as_long_as_somebody_comes_back() {
+    for (server, _store) in shops(&["--active-users", "1", "--session", "2"]) {
+        let mut ada = Visitor::of(&server);
+        assert_eq!(ada.visit().await.status, 200);
+        let mut bob = Visitor::of(&server);
+        bob.visit().await.is_refused(503, "queued");
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_secs(4) {
+            assert_eq!(ada.send(Method::POST, "/shop", &[]).await.status, 200);
+            assert_eq!(bob.status().await["status"], "queued");
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        bob.until("offered").await;
+        assert!(started.elapsed() >= Duration::from_secs(5), "hers was not over yet");
+        ada.send(Method::POST, "/shop", &[]).await.is_refused(503, "full");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_one_address_only_so_many_are_new() {
+    for (server, _store) in shops(&["--active-users", "1", "--per-address", "3"]) {
+        assert_eq!(Visitor::of(&server).visit().await.status, 200);
+        for _ in 0..3 {
+            Visitor::of(&server).visit().await.is_refused(503, "queued");
+        }
+        let mut beyond = Visitor::of(&server);
+        beyond.visit().await.is_refused(503, "line-full");
+        assert!(beyond.cookies.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_stream_tells_of_the_turn() {
+    for (server, _store) in shops(&["--active-users", "1"]) {
+        let (mut ada, mut bob) = (Visitor::of(&server), Visitor::of(&server));
+        ada.visit().await;
+        bob.visit().await.is_refused(503, "queued");
+        let cookie: Vec<_> = bob.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        // It ends when he is inside.
+        let stream = bob.client.send(Method::GET, "/.airlock/shop/events", &[("cookie", &cookie.join("; "))]);
+        assert_eq!(ada.send(Method::POST, "/.airlock/shop/leave", &[]).await.status, 204);
+        bob.until("offered").await;
+        bob.send(Method::POST, "/.airlock/shop/claim", &[]).await;
+        let told = stream.await.expect("no panic");
+        assert_eq!(told.headers["content-type"], "text/event-stream");
+        let told = String::from_utf8(told.body.to_vec()).expect("text");
+        let events: Vec<_> = told.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
+        // How much of it the stream saw before that depends on how quick it was.
+        assert!(events.len() <= 3 && events.last() == Some(&"admitted"), "{told}");
+        assert!(told.contains("\nretry: "), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_visitor_has_is_in_no_log() {
+    for (server, _store) in shops(&["--active-users", "1"]) {
+        let (mut ada, mut bob) = (Visitor::of(&server), Visitor::of(&server));
+        ada.visit().await;
+        bob.visit().await;
+        ada.send(Method::POST, "/.airlock/shop/leave", &[]).await;
+        let log = server.log().concat();
+        assert!(log.contains("queued"), "{log}");
+        for value in bob.cookies.values() {
+            assert!(!log.contains(value.as_str()) && !log.contains(&value[value.len() - 20..]));
+        }
+    }
+}
