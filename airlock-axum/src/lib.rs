@@ -34,6 +34,9 @@
 //!
 //! [`Enter`] does without a layer: it admits by itself, for handlers whose resource comes from their path, their state
 //! or their authentication.
+//!
+//! With the feature `waiting-room`, `WaitingRoom` puts a page in front of a router that keeps people their place in line
+//! and lets them in by itself.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -54,6 +57,6 @@ pub use room::{
 };
 
 /// The README's code is code.
-#[cfg(all(doctest, feature = "redis", feature = "blocking"))]
+#[cfg(all(doctest, feature = "redis", feature = "blocking", feature = "waiting-room"))]
 #[doc = include_str!("../README.md")]
 pub struct Readme;

@@ -101,13 +101,17 @@
     timer = setTimeout(claim, 1000);
   };
 
+  const reopening = (state) => {
+    const reopens = state.reopens_in_ms && new Date(Date.now() + state.reopens_in_ms);
+    const time = reopens && reopens.toLocaleString(words.language, { dateStyle: 'medium', timeStyle: 'short' });
+    say('reopens', time ? fill(words.reopens, time) : '');
+  };
+
   const closed = (state) => {
     say('title', words.closed);
     say('detail', words.closed_detail);
     say('reason', state.reason ?? '');
-    const reopens = state.reopens_in_ms && new Date(Date.now() + state.reopens_in_ms);
-    const time = reopens && reopens.toLocaleString(words.language, { dateStyle: 'medium', timeStyle: 'short' });
-    say('reopens', time ? fill(words.reopens, time) : '');
+    reopening(state);
     document.title = words.closed;
   };
 
@@ -183,6 +187,7 @@
     document.title = words.left;
   });
 
+  reopening(settings);
   const inLine = settings.position !== null;
   if (inLine && find('progress')) find('progress').value = shown;
   timer = setTimeout(poll, Math.min(settings.refresh_after_ms ?? settings.retry_after_ms ?? 10000, inLine ? 1000 : 10000));

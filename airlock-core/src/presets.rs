@@ -26,8 +26,6 @@ use crate::gate::OnReentry;
 use crate::line::Line;
 use crate::seal::Seal;
 
-/// How long a visitor of a waiting room may be quiet before its place is given to the next.
-const SESSION: Duration = Duration::from_secs(10 * 60);
 /// How many may wait for a waiting room.
 const CROWD: u64 = 100_000;
 
@@ -36,8 +34,11 @@ pub fn anti_hug(name: impl Into<String>, limit: u32) -> Builder {
     Airlock::builder(name).seal(Seal::semaphore(limit)).admission(Opportunistic::new())
 }
 
-/// At most `limit` visitors inside, each for as long as it comes back within ten minutes; up to 100,000 wait in order of
-/// arrival. A visitor is an [identity](crate::Entrant::identity), however many requests it sends.
+/// At most `limit` visitors inside; up to 100,000 wait in order of arrival. A visitor is an
+/// [identity](crate::Entrant::identity), however many requests it sends.
+///
+/// Who is let in is held its place for 30 s. A front end that [knows its visitors](Airlock::visitor), such as the waiting
+/// room of `airlock-axum`, keeps it for those who come back: for ten minutes after their last request, by default.
 pub fn fair_waiting_room(name: impl Into<String>, limit: u32) -> Builder {
     waiting_room(name, limit).admission(Fifo::new())
 }
@@ -69,10 +70,7 @@ pub fn cooldown(name: impl Into<String>, every: Duration) -> Builder {
 }
 
 fn waiting_room(name: impl Into<String>, limit: u32) -> Builder {
-    Airlock::builder(name)
-        .seal(Seal::semaphore(limit).ttl(SESSION))
-        .line(Line::new().capacity(CROWD))
-        .on_reentry(OnReentry::Share)
+    Airlock::builder(name).seal(Seal::semaphore(limit)).line(Line::new().capacity(CROWD)).on_reentry(OnReentry::Share)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use airlock_axum::{Admitted, Airlock, Builder, ConfigError, Line, OnReentry, PassKey, Seal, Session, WaitingRoom};
+use airlock_axum::{Admitted, Airlock, Builder, ConfigError, Line, PassKey, Seal, Session, WaitingRoom};
 use axum::extract::Extension;
 use axum::middleware::from_fn;
 use axum::response::Html;
@@ -25,7 +25,7 @@ impl Shop {
     pub(crate) fn new(options: &Options, decides: impl FnOnce(Builder) -> Builder) -> Result<Self, ConfigError> {
         let seal = Seal::semaphore(options.active_users).ttl(options.session.min(OFFER));
         let line = Line::new().capacity(options.line);
-        let airlock = Airlock::builder("shop").seal(seal).line(line).on_reentry(OnReentry::Share);
+        let airlock = Airlock::builder("shop").seal(seal).line(line);
         let airlock = decides(airlock).build()?;
         // A key of its own will do for one process.
         let key = match std::env::var_os("AIRLOCK_KEY") {

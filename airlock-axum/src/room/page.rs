@@ -51,6 +51,9 @@ pub struct Words {
     pub closed: Cow<'static, str>,
     pub closed_detail: Cow<'static, str>,
     pub reopens: Cow<'static, str>,
+    pub reopens_moment: Cow<'static, str>,
+    pub reopens_minutes: Cow<'static, str>,
+    pub reopens_hours: Cow<'static, str>,
     pub busy: Cow<'static, str>,
     pub busy_detail: Cow<'static, str>,
     pub missed: Cow<'static, str>,
@@ -87,6 +90,9 @@ impl Default for Words {
             closed: "It is closed".into(),
             closed_detail: "Nobody is let in at the moment. If you are in line, your place is kept.".into(),
             reopens: "It opens again at {}.".into(),
+            reopens_moment: "It opens again within a minute.".into(),
+            reopens_minutes: "It opens again in about {} minutes.".into(),
+            reopens_hours: "It opens again in about {} hours.".into(),
             busy: "There is no room at the moment".into(),
             busy_detail: "Too many visitors are here. This page tries again by itself.".into(),
             missed: "Your place is gone".into(),
@@ -138,6 +144,7 @@ struct Page<'a> {
     detail: &'a str,
     ahead: String,
     wait: String,
+    reopens: String,
     style: &'static str,
     script: &'static str,
 }
@@ -205,6 +212,7 @@ impl<'a> PageContext<'a> {
             detail,
             ahead: self.ahead(),
             wait: self.wait(),
+            reopens: self.reopens(),
             style: PAGE_STYLE,
             script: PAGE_SCRIPT,
         };
@@ -230,6 +238,18 @@ impl<'a> PageContext<'a> {
             45..90 => self.words.wait_minute.to_string(),
             seconds @ 90..5400 => self.words.wait_minutes.replace("{}", &((seconds + 30) / 60).to_string()),
             seconds => self.words.wait_hours.replace("{}", &((seconds + 1800) / 3600).to_string()),
+        }
+    }
+}
+
+impl PageContext<'_> {
+    /// In words that need no clock and no time zone; the script puts the visitor's own time in their place.
+    fn reopens(&self) -> String {
+        match self.problem.reopens_in().map(|after| after.as_secs()) {
+            None => String::new(),
+            Some(0..90) => self.words.reopens_moment.to_string(),
+            Some(seconds @ 90..5400) => self.words.reopens_minutes.replace("{}", &((seconds + 30) / 60).to_string()),
+            Some(seconds) => self.words.reopens_hours.replace("{}", &((seconds + 1800) / 3600).to_string()),
         }
     }
 }

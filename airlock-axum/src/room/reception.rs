@@ -131,7 +131,7 @@ impl Room {
             Ok(Entered::Admitted(permit)) => {
                 let fence = if permit.is_leased() { permit.fence() } else { 0 };
                 if let Some(newcomer) = newcomer.filter(|_| fence > 0) {
-                    newcomer.is_admitted(id, now);
+                    newcomer.enters(id, now);
                     self.keep_sweeping();
                 }
                 let cookies = vec![self.pass_cookie(id, fence)];

@@ -162,15 +162,15 @@ pub(super) struct Newcomer {
 impl Newcomer {
     /// It has a place.
     pub(super) fn waits(self, visitor: VisitorId, token: Token, now: Duration) {
-        self.is_in(visitor, What::Place(token), now + PLACE);
+        self.becomes(visitor, What::Place(token), now + PLACE);
     }
 
     /// It is inside.
-    pub(super) fn is_admitted(self, visitor: VisitorId, now: Duration) {
-        self.is_in(visitor, What::Admission, now + ADMISSION);
+    pub(super) fn enters(self, visitor: VisitorId, now: Duration) {
+        self.becomes(visitor, What::Admission, now + ADMISSION);
     }
 
-    fn is_in(mut self, visitor: VisitorId, what: What, due: Duration) {
+    fn becomes(mut self, visitor: VisitorId, what: What, due: Duration) {
         self.done = true;
         let mut state = self.state.lock();
         state.stops_asking(self.address.as_ref());

@@ -21,6 +21,7 @@ async fn closed_it_says_why_and_when_it_reopens() {
     let page = stranger.navigate("/shop").await;
     page.is_refused(503, "closed");
     assert!(page.body.contains("It is closed") && page.body.contains("We take &#60;stock&#62;."), "{}", page.body);
+    assert!(page.body.contains("It opens again in about 10 minutes."), "{}", page.body);
     assert!(page.headers.contains_key("refresh") && stranger.cookies.is_empty());
     // Who is inside stays.
     inside.post("/shop").await.is_welcome();

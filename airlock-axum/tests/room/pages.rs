@@ -33,8 +33,7 @@ async fn without_a_script_it_comes_back_in_time() {
     let mut ada = shop.browser();
     let refresh = async |ada: &mut crate::support::Browser| {
         let reply = ada.navigate("/shop").await;
-        let refresh = reply.headers["refresh"].to_str().expect("text").parse::<u64>().expect("seconds");
-        refresh
+        reply.headers["refresh"].to_str().expect("text").parse::<u64>().expect("seconds")
     };
     assert!((1..=3).contains(&refresh(&mut ada).await), "a third of a new place's presence");
     assert_eq!(refresh(&mut ada).await, 10);

@@ -1,8 +1,8 @@
 //! The airlock itself: what the rest of a program talks to.
 
 mod builder;
-mod doubt;
 mod door;
+mod doubt;
 mod entering;
 mod leases;
 mod standing;
@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use builder::Builder;
-pub(crate) use doubt::GiveUpOnDrop;
 pub use door::Door;
+pub(crate) use doubt::GiveUpOnDrop;
 pub use entering::{Acquire, Entering, Started, TryEnter, Trying};
 pub use standing::{Entered, Offer, Place, Standing, Ticket};
 pub use visitor::Visitor;
