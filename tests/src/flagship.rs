@@ -40,6 +40,8 @@ impl Flagship {
         command.args(["--listen", "127.0.0.1:0"]).args(options);
         command.env("RUST_LOG", "airlock=debug").env("NO_COLOR", "1");
         command.envs(environment.iter().copied());
+        // Copies that share a store know each other's visitors.
+        command.env("AIRLOCK_KEY", "a-key-for-tests-and-for-nothing-else");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the flagship starts");
         let log = Arc::new(Log::default());

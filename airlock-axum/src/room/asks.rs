@@ -55,24 +55,27 @@ fn is_ahead_of_time(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Whether it takes HTML or JSON. Who says nothing takes anything (RFC 9110, 12.5.1).
+/// Whether it takes HTML or JSON: by name, or because it takes anything. Who says nothing takes anything (RFC 9110, 12.5.1);
+/// who names pictures first, and then anything, wants a picture.
 fn accepts_a_page(headers: &HeaderMap) -> bool {
-    if !headers.contains_key(ACCEPT) {
-        return true;
-    }
     let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|range| {
-        let range = range.to_ascii_lowercase();
+    let ranges = values.flat_map(|value| value.split(',')).map(str::to_ascii_lowercase);
+    let mut anything = true;
+    for range in ranges {
         let mut parts = range.split(';').map(str::trim);
         let name = parts.next().unwrap_or_default();
         let refused = parts.any(|part| {
             part.strip_prefix("q=").is_some_and(|weight| weight.trim().parse::<f32>().is_ok_and(|weight| weight <= 0.0))
         });
-        let taken = matches!(name, "*/*" | "text/*" | "text/html" | "application/*" | "application/xhtml+xml")
-            || name == "application/json"
-            || name.starts_with("application/") && name.ends_with("+json");
-        taken && !refused
-    })
+        let by_name =
+            matches!(name, "text/*" | "text/html" | "application/*" | "application/xhtml+xml" | "application/json")
+                || name.starts_with("application/") && name.ends_with("+json");
+        if by_name && !refused {
+            return true;
+        }
+        anything &= name == "*/*" && !refused;
+    }
+    anything
 }
 
 #[cfg(test)]
@@ -116,6 +119,8 @@ mod tests {
             &[navigate, ("sec-fetch-dest", "iframe")],
             &[("accept", "text/html"), ("sec-purpose", "prefetch")],
             &[("accept", "image/png")],
+            &[("accept", "image/avif,image/webp,image/*,*/*;q=0.8")],
+            &[("accept", "text/css,*/*;q=0.1")],
             &[("accept", "text/event-stream")],
             &[("accept", "text/html;q=0, application/json; q=0.0")],
             &[("upgrade", "websocket"), ("connection", "upgrade")],

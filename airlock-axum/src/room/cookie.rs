@@ -92,3 +92,52 @@ impl Voucher {
         holds.then_some(voucher)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn voucher() -> Voucher {
+        Voucher { visitor: VisitorId::random(), fence: 7, issued: NOW, not_after: NOW + 60 }
+    }
+
+    #[test]
+    fn it_says_what_was_signed_and_only_where_it_was_meant() {
+        let (key, other) = (PassKey::generate(), PassKey::generate());
+        let (good, pass) = (voucher(), Purpose::Pass);
+        let value = good.sign(&key, pass, "shop");
+        let verify = |key: &PassKey, purpose, airlock: &str, now| Voucher::verify(key, purpose, airlock, &value, now);
+        assert_eq!(verify(&key, pass, "shop", NOW), Some(good));
+        assert_eq!(verify(&key, pass, "shop", NOW + 59), Some(good));
+        assert_eq!(verify(&key, pass, "shop", NOW + 60), None, "expired");
+        assert_eq!(verify(&key, Purpose::Identity, "shop", NOW), None, "for something else");
+        for airlock in ["", "sho", "shop2", "museum"] {
+            assert_eq!(verify(&key, pass, airlock, NOW), None, "another airlock: {airlock}");
+        }
+        assert_eq!(verify(&other, pass, "shop", NOW), None, "another key");
+        let both = other.clone().with_previous(key.clone());
+        assert_eq!(verify(&both, pass, "shop", NOW), Some(good), "an older key");
+        assert!(Voucher::verify(&key, pass, "shop", &good.sign(&both, pass, "shop"), NOW).is_none(), "the first signs");
+    }
+
+    /// There is one text for each cookie: nothing in it can be written otherwise and still be true.
+    #[test]
+    fn no_bit_of_it_can_be_changed() {
+        let key = PassKey::generate();
+        let value = voucher().sign(&key, Purpose::Pass, "shop");
+        for at in 0..value.len() {
+            for byte in (0x20..0x7f).filter(|byte| *byte != value.as_bytes()[at]) {
+                let mut changed = value.clone().into_bytes();
+                changed[at] = byte;
+                let changed = String::from_utf8(changed).expect("ASCII");
+                assert!(Voucher::verify(&key, Purpose::Pass, "shop", &changed, NOW).is_none(), "{changed}");
+            }
+            assert!(Voucher::verify(&key, Purpose::Pass, "shop", &value[..at], NOW).is_none(), "cut off at {at}");
+        }
+        for longer in [format!("{value}A"), format!("{value}="), format!(" {value}"), format!("{value}.x")] {
+            assert!(Voucher::verify(&key, Purpose::Pass, "shop", &longer, NOW).is_none(), "{longer}");
+        }
+    }
+}

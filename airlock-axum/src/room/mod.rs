@@ -78,6 +78,8 @@ pub use page::{PAGE_SCRIPT, PAGE_STYLE, PageContext, Words};
 /// # Limits
 ///
 /// - Addresses and requests in flight are counted by each node.
+/// - Its routes are at one path: merge them into the outermost router, not into a nested one.
+/// - A server that shuts down gracefully waits for open streams, for a minute at most: stop waiting sooner.
 /// - A node that stops within the ten seconds leaves its new places to the line's presence.
 /// - While the operator lets everybody past, passes last for a minute and are no leases.
 #[derive(Clone)]

@@ -176,3 +176,38 @@ async fn what_a_visitor_has_is_in_no_log() {
         }
     }
 }
+
+/// A visitor may come to any of several processes with each request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_processes_are_one_shop() {
+    let redis = Server::start();
+    let url = redis.url();
+    let node = || Flagship::start(&["--active-users", "1", "--store", &url]);
+    let (here, there) = (node(), node());
+    let mut ada = Visitor::of(&here);
+    assert_eq!(ada.visit().await.status, 200);
+    let mut ada_there = Visitor { client: Client::of(&there), cookies: ada.cookies.clone() };
+    assert_eq!(ada_there.send(Method::POST, "/shop", &[]).await.status, 200, "her pass is good there");
+    assert_eq!(ada.send(Method::POST, "/shop", &[]).await.status, 200);
+    let mut bob = Visitor::of(&there);
+    bob.visit().await.is_refused(503, "queued");
+    // His cookie comes back elsewhere: the process that gave the place must not give it up.
+    let mut bob_here = Visitor { client: Client::of(&here), cookies: bob.cookies.clone() };
+    assert_eq!(bob_here.status().await["status"], "queued");
+    let given = Instant::now();
+    while given.elapsed() < Duration::from_secs(12) {
+        assert_eq!(bob_here.status().await["position"], 1, "after {:?}", given.elapsed());
+        assert_eq!(ada.send(Method::POST, "/shop", &[]).await.status, 200);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    // She leaves there, and here it is noticed within a second or two.
+    assert_eq!(ada_there.send(Method::POST, "/.airlock/shop/leave", &[]).await.status, 204);
+    let left = Instant::now();
+    while ada.send(Method::POST, "/shop", &[]).await.status == 200 {
+        assert!(left.elapsed() < Duration::from_secs(5), "it is not noticed");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    bob.until("offered").await;
+    bob.visit().await;
+    assert_eq!(bob_here.status().await["status"], "admitted");
+}
