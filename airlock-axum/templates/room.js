@@ -175,7 +175,10 @@
     };
   });
 
-  document.querySelector('form[data-airlock="leave"]')?.addEventListener('submit', async (event) => {
+  const form = find('leave');
+  // Without a script the page would come back by itself, and take a new place.
+  if (form) form.hidden = false;
+  form?.addEventListener('submit', async (event) => {
     event.preventDefault();
     stop();
     try {

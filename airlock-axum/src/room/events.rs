@@ -25,7 +25,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Each stream lasts so long, more or less a tenth: coming back proves that somebody is there.
 const LASTS: Duration = Duration::from_secs(60);
 /// So often something is sent at the least.
-const HEARTBEAT: Duration = Duration::from_secs(12);
+const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How often the gate is asked for those at the front, and for all others.
 const SOON: Duration = Duration::from_secs(1);
 const LATER: Duration = Duration::from_secs(3);

@@ -184,12 +184,15 @@ impl Room {
         self.airlock.visitor(self.airlock.name(), id.identity())
     }
 
-    /// How the switch stands, as of a second ago at the most.
+    /// How the switch stands, as of a second ago or so.
     async fn door(&self) -> Result<Door, Error> {
         let now = self.options.clock.steady();
-        let known = self.door.lock().clone();
-        if let Some((_, door)) = known.filter(|(then, _)| now.saturating_sub(*then) < Duration::from_secs(1)) {
-            return Ok(door);
+        if let Some((then, door)) = &mut *self.door.lock() {
+            if now.saturating_sub(*then) < Duration::from_secs(1) {
+                return Ok(door.clone());
+            }
+            // Others that come meanwhile need not ask as well.
+            *then = now;
         }
         let door = self.airlock.door(self.airlock.name()).await?;
         *self.door.lock() = Some((now, door.clone()));

@@ -94,6 +94,10 @@ async fn words_and_page_can_be_replaced() {
     let page = shop.browser().navigate("/shop").await.body;
     assert!(page.contains("<html lang=\"de\">") && page.contains("In der &#60;Schlange&#62;"), "{page}");
     assert!(!page.contains("<Schlange>"), "in no element: {page}");
+    // Nor does any word end the script that is told it.
+    let words = Words { left: "</script><script>alert(1)</script><!--".into(), ..Words::default() };
+    let page = Shop::with(0, |room| room.words(words)).browser().navigate("/shop").await.body;
+    assert_eq!((page.matches("</script>").count(), page.matches("<!--").count()), (2, 0), "{page}");
     let shop = Shop::with(0, |room| {
         room.page(|context| format!("<p nonce={}>{} {}", context.nonce, context.airlock, context.problem.name()))
     });
