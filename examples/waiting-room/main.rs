@@ -5,6 +5,7 @@
 mod home;
 mod options;
 mod shop;
+mod store;
 mod work;
 
 use std::io::{IsTerminal as _, Write as _};
@@ -13,8 +14,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use airlock_axum::admission::{AgingLottery, FairShare, Fifo, Lottery, Opportunistic, Priority};
-use airlock_axum::store::{Fallback, MemoryStore, RedisStore};
-use airlock_axum::{Airlock, AirlockLayer, Builder, ConfigError, Line, Seal, by_header, integer_header};
+use airlock_axum::{Airlock, AirlockLayer, ConfigError, Line, Seal, by_header, integer_header};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::from_fn;
@@ -23,7 +23,7 @@ use clap::Parser;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-use options::{Admission, OnOutage, Options, StoreChoice};
+use options::{Admission, Options};
 use shop::Shop;
 
 /// How long work may go on after the signal to stop.
@@ -52,41 +52,6 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Where the airlocks live.
-enum ChosenStore {
-    Memory(MemoryStore),
-    Redis(RedisStore),
-    RedisOr(Fallback<RedisStore>),
-}
-
-impl ChosenStore {
-    async fn new(options: &Options) -> Result<Self, ConfigError> {
-        let store = match &options.store {
-            StoreChoice::Memory if options.fallback.is_some() => {
-                let problem = "the memory of this process is never away; it needs --store redis://HOST:PORT/DB";
-                return Err(ConfigError::new("--fallback", problem));
-            }
-            StoreChoice::Memory => return Ok(ChosenStore::Memory(MemoryStore::new())),
-            StoreChoice::Redis(url) => RedisStore::connect(url).await?,
-        };
-        let Some(on_outage) = options.fallback else { return Ok(ChosenStore::Redis(store)) };
-        let store = Fallback::new(store).reset_after(options.reset_after);
-        Ok(ChosenStore::RedisOr(match on_outage {
-            OnOutage::Refuse => store.refuse(),
-            OnOutage::Admit => store.admit(),
-            OnOutage::Memory => store.local(options.tenant_limit),
-        }))
-    }
-
-    fn decides(&self, airlock: Builder) -> Builder {
-        match self {
-            ChosenStore::Memory(store) => airlock.store(store.clone()),
-            ChosenStore::Redis(store) => airlock.store(store.clone()),
-            ChosenStore::RedisOr(store) => airlock.store(store.clone()),
-        }
-    }
-}
-
 /// The airlocks of this server.
 struct Airlocks {
     /// One gate for each tenant.
@@ -99,11 +64,11 @@ struct Airlocks {
 
 impl Airlocks {
     async fn new(options: &Options) -> Result<Self, ConfigError> {
-        let store = ChosenStore::new(options).await?;
+        let store = options.store.open(options).await?;
         let line = Line::new().capacity(options.line);
         let imports =
             Airlock::builder("imports").seal(Seal::semaphore(options.tenant_limit).ttl(options.ttl)).line(line.clone());
-        let imports = store.decides(imports).build()?;
+        let imports = imports.store(store.clone()).build()?;
         let seal = Seal::semaphore(options.limit).ttl(options.ttl);
         let seal = match options.rate {
             Some(rate) => seal.with_rate(rate),
@@ -112,7 +77,7 @@ impl Airlocks {
         if options.tenant_cap.is_some() && options.admission != Admission::FairShare {
             return Err(ConfigError::new("--tenant-cap", "it needs --admission fair-share"));
         }
-        let shared = store.decides(Airlock::builder("shared").seal(seal).line(line));
+        let shared = Airlock::builder("shared").seal(seal).line(line).store(store.clone());
         let shared = match options.admission {
             Admission::Opportunistic => shared.admission(Opportunistic::new()),
             Admission::Fifo => shared.admission(Fifo::new()),
@@ -121,7 +86,7 @@ impl Airlocks {
             Admission::AgingLottery => shared.admission(AgingLottery::new(1.0, 1.0 / 60.0, 10.0)),
             Admission::FairShare => shared.admission(FairShare::new().cap_each(options.tenant_cap.unwrap_or_default())),
         };
-        let shop = Shop::new(options, |airlock| store.decides(airlock))?;
+        let shop = Shop::new(options, store)?;
         Ok(Airlocks { imports, shared: shared.build()?, shop })
     }
 

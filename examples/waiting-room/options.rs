@@ -1,10 +1,10 @@
-use std::fmt;
 use std::net::SocketAddr;
-use std::str::FromStr;
 use std::time::Duration;
 
 use airlock_axum::Rate;
 use clap::{Parser, ValueEnum};
+
+use crate::store::StoreChoice;
 
 /// An HTTP server that lets at most so many requests work at once, for each tenant and in all, and keeps the others
 /// in an honest line.
@@ -18,8 +18,9 @@ pub(crate) struct Options {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3000")]
     pub(crate) listen: SocketAddr,
 
-    /// Where it is decided who gets in: `memory`, in this process, or `redis://[USER:PASSWORD@]HOST[:PORT][/DB]`, with
-    /// all others on that server; `rediss://` is TLS
+    /// Where it is decided who gets in: `memory`, in this process; `sqlite:PATH` or `file:FOLDER`, with all others of this
+    /// machine that use that file or folder; or `redis://[USER:PASSWORD@]HOST[:PORT][/DB]`, with all others on that server,
+    /// `rediss://` over TLS
     #[arg(long, value_name = "STORE", default_value = "memory")]
     pub(crate) store: StoreChoice,
 
@@ -94,43 +95,13 @@ Examples:
       one visitor in /shop at a time, for half a minute after its last request: open it in two browsers
   waiting-room --store redis://127.0.0.1:6379/0 --listen 127.0.0.1:3001
       one limit and one line with every other copy on that server
+  waiting-room --store sqlite:/var/lib/shop/airlock.db --listen 127.0.0.1:3001
+      the same with every other copy on this machine
   waiting-room --store redis://127.0.0.1:6379/0 --fallback memory
       while that server is away, two at once by this process alone
 
 Copies that share a store need one AIRLOCK_KEY to know each other's visitors of /shop: `openssl rand -hex 32`.
 Set RUST_LOG=airlock=debug to see every admission, wait and refusal.";
-
-/// A store that this program can use.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) enum StoreChoice {
-    Memory,
-    /// By its URL.
-    Redis(String),
-}
-
-impl fmt::Debug for StoreChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A URL may have a password in it.
-        f.write_str(match self {
-            StoreChoice::Memory => "Memory",
-            StoreChoice::Redis(_) => "Redis(…)",
-        })
-    }
-}
-
-impl FromStr for StoreChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "memory" => Ok(StoreChoice::Memory),
-            url if url.starts_with("redis://") || url.starts_with("rediss://") => {
-                Ok(StoreChoice::Redis(url.to_owned()))
-            }
-            _ => Err("there is no such store; use `memory` or `redis://HOST:PORT/DB`".to_owned()),
-        }
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OnOutage {

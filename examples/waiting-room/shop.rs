@@ -1,8 +1,10 @@
 //! A shop behind a waiting room.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use airlock_axum::{Admitted, Airlock, Builder, ConfigError, Line, PassKey, Seal, Session, WaitingRoom};
+use airlock_axum::store::Store;
+use airlock_axum::{Admitted, Airlock, ConfigError, Line, PassKey, Seal, Session, WaitingRoom};
 use axum::extract::Extension;
 use axum::middleware::from_fn;
 use axum::response::Html;
@@ -21,12 +23,12 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
-    /// `decides` puts it where the other airlocks are.
-    pub(crate) fn new(options: &Options, decides: impl FnOnce(Builder) -> Builder) -> Result<Self, ConfigError> {
+    /// In the store that the other airlocks are in.
+    pub(crate) fn new(options: &Options, store: Arc<dyn Store>) -> Result<Self, ConfigError> {
         let seal = Seal::semaphore(options.active_users).ttl(options.session.min(OFFER));
         let line = Line::new().capacity(options.line);
         let airlock = Airlock::builder("shop").seal(seal).line(line);
-        let airlock = decides(airlock).build()?;
+        let airlock = airlock.store(store).build()?;
         // A key of its own will do for one process.
         let key = match std::env::var_os("AIRLOCK_KEY") {
             Some(_) => PassKey::from_env("AIRLOCK_KEY")?,

@@ -53,6 +53,13 @@ pub trait Store: Send + Sync + 'static {
     fn open(&self, spec: &Spec, observers: &Observers) -> Result<Arc<dyn Gates>, ConfigError>;
 }
 
+/// A store that is chosen while the program runs: `Arc<dyn Store>`.
+impl<S: Store + ?Sized> Store for Arc<S> {
+    fn open(&self, spec: &Spec, observers: &Observers) -> Result<Arc<dyn Gates>, ConfigError> {
+        (**self).open(spec, observers)
+    }
+}
+
 /// The gates of one airlock in one store.
 ///
 /// `try_apply` decides at once where that is possible, without a box or a wait. `apply` must be cancel safe in

@@ -2,6 +2,8 @@
 
 mod bad_input;
 mod client;
+#[allow(dead_code, reason = "shared with tests that use all of it")]
+mod crowd;
 mod holding;
 mod limits;
 mod options;
@@ -9,3 +11,4 @@ mod order;
 mod raw;
 mod shop;
 mod stopping;
+mod stores;

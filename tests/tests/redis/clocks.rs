@@ -9,7 +9,7 @@ use airlock_tests::redis::Server;
 use http::Method;
 
 use crate::client::{Client, Reply, wait_for};
-use crate::fleet::{all_done, most_at_once_of};
+use crate::crowd::{all_done, most_at_once_of};
 
 const YEAR: i64 = 365 * 24 * 3600;
 

@@ -9,7 +9,8 @@ use http::{Method, StatusCode};
 use tokio::task::JoinHandle;
 
 use crate::client::{Client, Reply, wait_for};
-use crate::fleet::{Fleet, most_at_once};
+use crate::crowd::most_at_once;
+use crate::fleet::Fleet;
 
 /// What a process lets in by itself, and what all do together.
 const LOCAL: usize = 2;

@@ -7,7 +7,8 @@ use airlock_tests::redis::Server;
 use http::{Method, StatusCode};
 
 use crate::client::{Client, wait_for};
-use crate::fleet::{Fleet, all_done, node};
+use crate::crowd::all_done;
+use crate::fleet::{Fleet, node};
 
 /// Asks until it is let in: what was unavailable is not for ever.
 pub(crate) async fn until_let_in(client: &Client) {

@@ -2,7 +2,7 @@
 
 use airlock_tests::flagship::Flagship;
 use airlock_tests::redis::Server;
-use http::{Method, StatusCode};
+use http::Method;
 use tokio::task::JoinHandle;
 
 use crate::client::{Client, Reply};
@@ -50,28 +50,4 @@ pub(crate) fn node(redis: &Server, options: &[&str]) -> Flagship {
 /// A process that is told of the server by that URL.
 pub(crate) fn node_at(url: &str, options: &[&str]) -> Flagship {
     Flagship::start(&[&["--store", url], options].concat())
-}
-
-/// What all of them were answered, and that all of them worked.
-pub(crate) async fn all_done(crowd: Vec<JoinHandle<Reply>>) -> Vec<Reply> {
-    let mut replies = Vec::new();
-    for reply in crowd {
-        let reply = reply.await.expect("no panic");
-        assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
-        replies.push(reply);
-    }
-    replies
-}
-
-/// How many worked at the same time, at most.
-pub(crate) fn most_at_once(replies: &[Reply]) -> usize {
-    let spans = replies.iter().map(|reply| (reply.number("started_at_ms"), reply.number("ended_at_ms")));
-    most_at_once_of(&spans.collect::<Vec<_>>())
-}
-
-/// The same, of those who worked from then to then.
-pub(crate) fn most_at_once_of(spans: &[(u64, u64)]) -> usize {
-    // Ends are rounded down like starts: who ends in the millisecond in which another starts is gone.
-    let at = |now: u64| spans.iter().filter(|(start, end)| *start <= now && now < *end).count();
-    spans.iter().map(|(start, _)| at(*start)).max().unwrap_or(0)
 }

@@ -4,6 +4,8 @@
 mod client;
 #[cfg(target_os = "linux")]
 mod clocks;
+#[path = "../flagship/crowd.rs"]
+mod crowd;
 mod fallback;
 mod faults;
 mod fleet;

@@ -4,8 +4,9 @@ use airlock_tests::redis::{Connection, Value};
 use http::{Method, StatusCode};
 
 use crate::client::wait_for;
+use crate::crowd::all_done;
 use crate::faults::until_let_in;
-use crate::fleet::{Fleet, all_done};
+use crate::fleet::Fleet;
 
 fn set_maxmemory(connection: &mut Connection, bytes: &[u8]) {
     let set = connection.call(&[b"CONFIG", b"SET", b"maxmemory", bytes]).expect("an answer");

@@ -10,7 +10,8 @@ use http::{Method, StatusCode};
 use tokio::time::sleep;
 
 use crate::client::{Client, Reply, wait_for};
-use crate::fleet::{all_done, most_at_once, node, node_at};
+use crate::crowd::{all_done, most_at_once};
+use crate::fleet::{node, node_at};
 
 const LIMIT: usize = 3;
 

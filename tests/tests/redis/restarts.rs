@@ -4,7 +4,8 @@ use airlock_tests::redis::Server;
 use http::Method;
 
 use crate::client::{Client, Reply, wait_for};
-use crate::fleet::{all_done, most_at_once, node};
+use crate::crowd::{all_done, most_at_once};
+use crate::fleet::node;
 
 /// Leases and the line survive, whoever waits keeps its place, and nobody works beside whoever is inside.
 async fn nobody_notices(mut redis: Server, save: bool) {

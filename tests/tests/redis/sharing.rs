@@ -3,7 +3,8 @@
 use http::Method;
 
 use crate::client::{Client, wait_for};
-use crate::fleet::{Fleet, all_done, most_at_once, node};
+use crate::crowd::{all_done, most_at_once};
+use crate::fleet::{Fleet, node};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_processes_share_one_limit() {
