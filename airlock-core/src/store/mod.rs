@@ -36,7 +36,7 @@ pub use sqlite::{SqliteStore, SqliteStoreBuilder};
 pub use turn::{LazyTurn, News, Turn, Watch};
 
 use crate::error::{ConfigError, StoreError};
-use crate::gate::{Answer, Ending, Key, Micros, Spec, SwitchState, Verb};
+use crate::gate::{Answer, Conditions, Ending, Key, Micros, Spec, SwitchState, Verb};
 use crate::observer::Observers;
 use crate::token::{Local, Token};
 
@@ -101,6 +101,12 @@ pub trait Gates: Send + Sync + 'static {
     /// Why it cannot be asked at the moment, where that is known without asking: who waits in line and gives up at such a
     /// time is told this, and not that there was no room.
     fn trouble(&self) -> Option<StoreError> {
+        None
+    }
+
+    /// What is set for the whole airlock, as far as this process knows it without asking: what stands in for this store
+    /// while it is away goes by it.
+    fn conditions(&self) -> Option<Conditions> {
         None
     }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use airlock_core::gate::{Answer, Key, Micros, Outcome, Spec, SwitchState, Verb};
+use airlock_core::gate::{Answer, Conditions, Key, Micros, Outcome, Spec, SwitchState, Verb};
 use airlock_core::observer::Observers;
 use airlock_core::store::{BoxFuture, Command, Gates, Lease, MemoryStore, Store, Survey, Watch};
 use airlock_core::{ConfigError, StoreError, Token};
@@ -31,16 +31,23 @@ pub(crate) struct Scripted {
 struct Script {
     fault: AtomicU8,
     asked: Mutex<Vec<&'static str>>,
+    conditions: Mutex<Conditions>,
 }
 
 impl Scripted {
     pub(crate) fn on(memory: MemoryStore) -> Self {
-        let script = Script { fault: AtomicU8::new(Fault::None as u8), asked: Mutex::default() };
+        let script =
+            Script { fault: AtomicU8::new(Fault::None as u8), asked: Mutex::default(), conditions: Mutex::default() };
         Scripted { memory, script: Arc::new(script) }
     }
 
     pub(crate) fn set(&self, fault: Fault) {
         self.script.fault.store(fault as u8, Ordering::SeqCst);
+    }
+
+    /// What another process has set for the whole airlock, and this one has heard of.
+    pub(crate) fn hear(&self, conditions: Conditions) {
+        *self.script.conditions.lock().expect("no panic under it") = conditions;
     }
 
     /// What it was asked since this was last asked.
@@ -135,6 +142,10 @@ impl Gates for ScriptedGates {
     fn trouble(&self) -> Option<StoreError> {
         let fault = self.script.fault.load(Ordering::SeqCst);
         (fault != Fault::None as u8).then(|| StoreError::not_executed("it is known to fail"))
+    }
+
+    fn conditions(&self) -> Option<Conditions> {
+        Some(self.script.conditions.lock().expect("no panic under it").clone())
     }
 
     fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>> {

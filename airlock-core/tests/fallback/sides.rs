@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use airlock_core::gate::{Conditions, Setting, SwitchState};
 use airlock_core::store::{Fallback, GrantedBy, MemoryStore};
 use airlock_core::{Airlock, Entered, Entrant, Error, OnReentry, Seal, Standing, Switch, Token, Whom};
 
@@ -175,6 +176,25 @@ async fn operators_reach_both() {
     inside.lost().await;
     bench.airlock.report_health(0.0).await.expect("both");
     bench.airlock.switch_resource(ROOM, None).await.expect("both");
+    assert_eq!(refused(bench.airlock.try_enter(ROOM).await), airlock_core::Reason::Full);
+}
+
+/// What another process has set for everybody does not end with the outage's beginning.
+#[tokio::test]
+async fn what_was_closed_stays_closed() {
+    let bench = bench(Outage::Local(1), 1);
+    let closed = Setting { state: SwitchState::Closed, because: Some("inventory".into()), ..Setting::OPEN };
+    bench.store.hear(Conditions { switch: closed, unwell_until: 0 });
+    open(&bench).await;
+    let Err(Error::Refused(refusal)) = bench.airlock.try_enter(ROOM).await else { panic!("it is closed") };
+    assert_eq!(refusal.because(), Some("inventory"));
+    bench.store.hear(Conditions::default());
+    drop(bench.airlock.try_enter(ROOM).await.expect("it is open"));
+    let minute = Duration::from_secs(60).as_micros() as u64;
+    let now = bench.clock.now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_micros() as u64;
+    bench.store.hear(Conditions { unwell_until: now + minute, ..Conditions::default() });
+    assert_eq!(refused(bench.airlock.try_enter(ROOM).await), airlock_core::Reason::Full);
+    bench.clock.advance(Duration::from_secs(29));
     assert_eq!(refused(bench.airlock.try_enter(ROOM).await), airlock_core::Reason::Full);
 }
 

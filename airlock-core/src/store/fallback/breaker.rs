@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::book::{Book, BreakerStatus, Change, Route, Rules};
 use crate::clock::Clock;
+use crate::gate::Micros;
 use crate::observer::{FailoverKind, Observers};
 use crate::sync::Mutex;
 
@@ -27,6 +28,11 @@ pub(super) struct Breakers {
 impl Breakers {
     pub(super) fn new(rules: Rules, clock: Clock, observers: Observers, policy: &'static str) -> Self {
         Breakers { book: Mutex::new(Book::new(rules)), any: AtomicBool::new(false), clock, observers, policy }
+    }
+
+    /// The time by which they go.
+    pub(super) fn now(&self) -> Micros {
+        self.clock.now()
     }
 
     pub(super) fn ask(&self, resource: &str) -> Route {

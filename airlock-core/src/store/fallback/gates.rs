@@ -5,14 +5,14 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::book::Route;
 use super::breaker::{Attempt, Breakers};
 use super::side::{Side, by_nobody, marked, with_key};
 use crate::error::StoreError;
-use crate::gate::{Answer, Ending, Enter, Key, Micros, Outcome, Stay, SwitchState, Verb};
+use crate::gate::{Answer, Conditions, Ending, Enter, Key, Micros, NEVER, Outcome, Setting, Stay, SwitchState, Verb};
 use crate::store::{BoxFuture, Command, Gates, Lease, News, Survey, Watch};
 use crate::sync::Mutex;
 use crate::token::{Local, Secret, Token};
@@ -33,6 +33,8 @@ pub(super) struct FallbackGates {
     /// Whether anybody was ever decided on locally: until then, nobody has to be looked for there.
     stood_in: AtomicBool,
     closing: AtomicBool,
+    /// What the local gates were last told that is set for the whole airlock.
+    told: Mutex<Conditions>,
     doubts: Doubts,
 }
 
@@ -87,7 +89,8 @@ impl Drop for Doubt<'_> {
 impl FallbackGates {
     pub(super) fn new(airlock: Arc<str>, primary: Arc<dyn Gates>, standby: Standby, breakers: Breakers) -> Self {
         let (stood_in, closing) = (AtomicBool::new(false), AtomicBool::new(false));
-        FallbackGates { airlock, primary, standby, breakers, stood_in, closing, doubts: Doubts::default() }
+        let (told, doubts) = (Mutex::default(), Doubts::default());
+        FallbackGates { airlock, primary, standby, breakers, stood_in, closing, told, doubts }
     }
 
     fn local(&self) -> Option<&Arc<dyn Gates>> {
@@ -141,12 +144,28 @@ impl FallbackGates {
             Standby::Admit => Ok(by_nobody()),
             Standby::Local(gates) => {
                 self.stood_in.store(true, Ordering::Release);
+                self.pass_on_conditions(gates);
                 // Whoever stays beside the gate goes by its handle: a token would only be one more thing to know.
                 let key = if enter.stay == Stay::Away { enter.key } else { None };
                 let command = Command { verb: Verb::Enter(Enter { key, ..*enter }), ..*command };
                 local_answer(gates, &command)
             }
         }
+    }
+
+    /// Has what is set for the whole airlock, here or in another process, hold for the local gates as well.
+    fn pass_on_conditions(&self, gates: &Arc<dyn Gates>) {
+        let Some(conditions) = self.primary.conditions() else { return };
+        if *self.told.lock() == conditions {
+            return;
+        }
+        // Outside the lock: somebody may be told of it. Whoever does the same meanwhile does no harm.
+        let now = self.breakers.now();
+        let left = |until: Micros| (until < NEVER).then(|| until.saturating_sub(now));
+        let Setting { state, until, because } = &conditions.switch;
+        at_once(gates.switch(*state, left(*until), because.as_deref()));
+        at_once(gates.report_unwell(left(conditions.unwell_until)));
+        *self.told.lock() = conditions;
     }
 
     /// A newcomer at a store that may answer at once.
@@ -314,6 +333,10 @@ impl Gates for FallbackGates {
         self.primary.trouble()
     }
 
+    fn conditions(&self) -> Option<Conditions> {
+        self.primary.conditions()
+    }
+
     fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>> {
         Box::pin(async move {
             match (self.primary.survey(offset, count).await, self.used_local()) {
@@ -355,6 +378,12 @@ impl Gates for FallbackGates {
             Ok(primary? + local?)
         })
     }
+}
+
+/// Does what local gates do as soon as they are asked to.
+fn at_once<T>(future: impl Future<Output = T>) {
+    let done = pin!(future).poll(&mut Context::from_waker(Waker::noop()));
+    debug_assert!(done.is_ready());
 }
 
 /// Resolves when both have.

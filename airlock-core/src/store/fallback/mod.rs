@@ -81,8 +81,9 @@ use gates::{FallbackGates, Standby};
 /// # Operating
 ///
 /// Failing over and back is told to [observers](crate::observer::Observer::on_failover) and logged, once for each change.
-/// A switch or a health report goes to both stores, and fails if the primary's does; what other processes set is not known
-/// to the local store. New limits go to the primary alone. Evictions look in both. Inspecting shows the local gate of a
+/// A switch or a health report goes to both stores, and fails if the primary's does: then it holds in this process until it
+/// is set again. What another process has set for a whole airlock holds locally as well, as far as it was known here when
+/// the outage began; what it has set for one resource does not. New limits go to the primary alone. Evictions look in both. Inspecting shows the local gate of a
 /// resource whose breaker is open; a survey is local only when the primary cannot be asked.
 ///
 /// Clones share breakers and local places.

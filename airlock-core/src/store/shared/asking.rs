@@ -8,7 +8,7 @@ use super::gates::{SharedGates, asked};
 use super::node::{Waiter, lose};
 use super::{TicketId, in_use};
 use crate::error::StoreError;
-use crate::gate::{Answer, Ending, Key, Micros, Outcome, Setting, Stay, SwitchState, Verb};
+use crate::gate::{Answer, Conditions, Ending, Key, Micros, Outcome, Setting, Stay, SwitchState, Verb};
 use crate::store::{BoxFuture, Command, Gates, Lease, News, Survey, Watch};
 use crate::token::Token;
 
@@ -98,6 +98,10 @@ impl Gates for SharedGates {
 
     fn trouble(&self) -> Option<StoreError> {
         self.store.backend.trouble().or_else(|| self.last_failure())
+    }
+
+    fn conditions(&self) -> Option<Conditions> {
+        Some(SharedGates::conditions(self))
     }
 
     fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>> {
