@@ -122,9 +122,9 @@ impl Passes {
     }
 
     /// Whether its lease, as was last heard of it, is not over: for when nobody can be asked.
-    pub(super) fn was_held(&self, visitor: VisitorId, fence: u64, now: Duration) -> bool {
+    pub(super) fn was_held(&self, visitor: VisitorId, fence: u64, now: Duration, evictions: u64) -> bool {
         let known = self.known.lock();
-        let pass = known.passes.get(&visitor).filter(|pass| pass.fence == fence);
+        let pass = known.passes.get(&visitor).filter(|pass| pass.fence == fence && pass.evictions == evictions);
         pass.is_some_and(|pass| now.saturating_sub(pass.renewed) < self.lasts)
     }
 

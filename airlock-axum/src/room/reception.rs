@@ -198,7 +198,7 @@ impl Room {
                 Checked::Gone
             }
             // Nobody can be asked: who was inside a moment ago still is.
-            Err(error) if self.passes.was_held(id, fence, now) => {
+            Err(error) if self.passes.was_held(id, fence, now, evictions) => {
                 match self.passes.is_held(id, fence, now, evictions, false) {
                     Step::Go(in_flight) => Checked::Good(in_flight),
                     _ => Checked::Unavailable(error),

@@ -8,7 +8,7 @@ use airlock_tests::redis::Server;
 use http::Method;
 use serde_json::Value;
 
-use crate::client::{Client, Reply};
+use crate::client::{Client, Reply, wait_for};
 
 /// A server of its own for each store; the second is what it needs.
 fn shops(options: &[&str]) -> [(Flagship, Option<Server>); 2] {
@@ -169,6 +169,7 @@ async fn what_a_visitor_has_is_in_no_log() {
         ada.visit().await;
         bob.visit().await;
         ada.send(Method::POST, "/.airlock/shop/leave", &[]).await;
+        wait_for(&server, "released", 1);
         let log = server.log().concat();
         assert!(log.contains("queued"), "{log}");
         for value in bob.cookies.values() {
@@ -210,4 +211,28 @@ async fn several_processes_are_one_shop() {
     bob.until("offered").await;
     bob.visit().await;
     assert_eq!(bob_here.status().await["status"], "admitted");
+}
+
+/// Who is inside need not notice, and nobody else is told that there is no room.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_hangs_is_unavailable() {
+    let redis = Server::start();
+    let server = Flagship::start(&["--store", &redis.url()]);
+    let mut ada = Visitor::of(&server);
+    ada.visit().await;
+    assert_eq!(ada.visit().await.status, 200);
+    redis.signal("STOP");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (inside, outside) = (ada.visit().await, Visitor::of(&server).visit().await);
+    let asked = ada.send(Method::GET, "/.airlock/shop/status", &[]).await;
+    redis.signal("CONT");
+    assert_eq!(inside.status, 200, "{inside:?}");
+    outside.is_refused(503, "unavailable");
+    asked.is_refused(503, "unavailable");
+    let mut bob = Visitor::of(&server);
+    let deadline = Instant::now() + PATIENCE;
+    while bob.visit().await.status != 200 {
+        assert!(Instant::now() < deadline, "it does not recover");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
