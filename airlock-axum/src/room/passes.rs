@@ -128,9 +128,12 @@ impl Passes {
         pass.is_some_and(|pass| now.saturating_sub(pass.renewed) < self.lasts)
     }
 
-    /// Its lease is gone, or it leaves.
-    pub(super) fn forget(&self, visitor: VisitorId) {
-        self.known.lock().passes.remove(&visitor);
+    /// That lease is gone. An older pass of the same visitor says nothing about a newer one.
+    pub(super) fn forget(&self, visitor: VisitorId, fence: u64) {
+        let mut known = self.known.lock();
+        if known.passes.get(&visitor).is_some_and(|pass| pass.fence == fence) {
+            known.passes.remove(&visitor);
+        }
     }
 }
 

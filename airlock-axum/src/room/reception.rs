@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use airlock_core::{Admitted, Entered, Error, Permit, Place, Reason, Standing, Visitor};
 use airlock_tower::{Name as _, NameError, Prefix, Problem, by_peer};
@@ -194,7 +194,7 @@ impl Room {
                 }
             }
             Ok(false) | Err(Error::Lost(_)) => {
-                self.passes.forget(id);
+                self.passes.forget(id, fence);
                 Checked::Gone
             }
             // Nobody can be asked: who was inside a moment ago still is.
@@ -210,23 +210,22 @@ impl Room {
 
     /// How much longer its lease is to last.
     fn lasts(&self, pass: &Voucher) -> Duration {
-        if self.options.session.slides {
-            self.options.session.length
-        } else {
-            self.left(pass).max(Duration::from_micros(1))
-        }
+        let slides = self.options.session.slides;
+        let left = self.left(pass.fence);
+        if slides { left.min(self.options.session.length) } else { left }.max(Duration::from_micros(1))
     }
 
-    /// Whether a session that does not slide is over.
+    /// Whether a session is as old as it may be.
     fn is_over(&self, pass: &Voucher) -> bool {
-        !self.options.session.slides && pass.fence > 0 && self.left(pass).is_zero()
+        pass.fence > 0 && self.left(pass.fence).is_zero()
     }
 
-    /// What is left of a session that does not slide. A fence is the time of its admission, or a little more (G2), and unlike
-    /// the pass it cannot be asked for again.
-    fn left(&self, pass: &Voucher) -> Duration {
-        let end = std::time::UNIX_EPOCH + Duration::from_micros(pass.fence) + self.options.session.length;
-        self.options.clock.until(end).min(self.options.session.length)
+    /// What is left of a session at the most. A fence is the time of its admission, or a little more (G2), and unlike the pass
+    /// nobody can ask for another.
+    fn left(&self, fence: u64) -> Duration {
+        let session = self.options.session;
+        let longest = if session.slides { self.options.longest } else { session.length };
+        self.options.clock.until(UNIX_EPOCH + Duration::from_micros(fence) + longest).min(longest)
     }
 
     fn inside(&self, pass: &Voucher, in_flight: Option<InFlight>) -> Inside {
@@ -239,7 +238,8 @@ impl Room {
 
     /// A pass for a lease, or for none.
     pub(super) fn pass_cookie(&self, visitor: VisitorId, fence: u64) -> HeaderValue {
-        let lasts = if fence > 0 { self.options.longest.as_secs() } else { UNLEASED };
+        let seconds = |span: Duration| span.as_secs() + u64::from(span.subsec_nanos() > 0);
+        let lasts = if fence > 0 { seconds(self.left(fence)).max(1) } else { UNLEASED };
         self.cookie(Purpose::Pass, visitor, fence, self.options.clock.unix(), lasts)
     }
 

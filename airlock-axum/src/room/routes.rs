@@ -85,7 +85,11 @@ impl Room {
             let left = match visitor.look().await {
                 Ok(Standing::Waiting(_)) => visitor.leave(0).await,
                 Ok(Standing::Offered(offer)) => visitor.leave(offer.fence).await,
-                Ok(Standing::Inside { fence, .. }) => visitor.leave(fence).await,
+                Ok(Standing::Inside { fence, .. }) => {
+                    let left = visitor.leave(fence).await;
+                    self.passes.forget(id, fence);
+                    left
+                }
                 Ok(_) => Ok(false),
                 Err(error) => Err(error),
             };
@@ -93,7 +97,6 @@ impl Room {
                 // Its cookies stay, so that it can try again.
                 return self.problem(parts, &Problem::of(&error));
             }
-            self.passes.forget(id);
             self.unsettled.settle(id);
         }
         self.moved.notify_waiters();

@@ -71,9 +71,12 @@ async fn no_session_is_longer_than_the_longest() {
     for _ in 0..11 {
         shop.advance(secs(50));
         ada.get("/shop").await.is_welcome();
+        // Neither does claiming again begin it anew.
+        assert_eq!(ada.post("/.airlock/shop/claim").await.status, 200);
     }
-    shop.advance(secs(50));
+    shop.advance(secs(50) + MICRO);
     ada.post("/shop").await.is_refused(503, "full");
+    assert_eq!(shop.in_use().await, 0);
 }
 
 #[tokio::test]
@@ -138,6 +141,21 @@ async fn an_eviction_elsewhere_is_noticed_within_a_second() {
     elsewhere.post("/shop").await.is_refused(503, "full");
     here.advance(secs(1));
     ada.post("/shop").await.is_refused(503, "full");
+}
+
+#[tokio::test]
+async fn an_older_pass_is_worth_nothing_and_costs_nothing() {
+    let shop = Shop::new(2);
+    let mut ada = shop.inside().await;
+    let mut older = ada.clone();
+    let fence = shop.airlock.inspect("shop").await.expect("memory").holders[0].fence;
+    assert!(shop.airlock.evict("shop", Whom::Fence(fence)).await.expect("memory"));
+    ada.get("/shop").await.is_welcome();
+    assert_ne!(ada.cookies[PASS], older.cookies[PASS]);
+    for _ in 0..3 {
+        older.post("/shop").await.is_refused(503, "full");
+        ada.post("/shop").await.is_welcome();
+    }
 }
 
 #[tokio::test]
