@@ -121,7 +121,7 @@
     switch (state.status) {
       case 'admitted': stop(); return reload();
       case 'offered': return claim();
-      case 'closed': closed(state); place(state); break;
+      case 'closed': place(state); closed(state); break;
       case 'queued':
         say('title', words.queued);
         say('detail', words.queued_detail);
