@@ -57,6 +57,6 @@ pub use room::{
 };
 
 /// The README's code is code.
-#[cfg(all(doctest, feature = "redis", feature = "blocking", feature = "waiting-room"))]
+#[cfg(all(doctest, feature = "redis", feature = "blocking", feature = "sqlite", feature = "waiting-room"))]
 #[doc = include_str!("../README.md")]
 pub struct Readme;

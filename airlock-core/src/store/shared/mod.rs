@@ -6,8 +6,10 @@
 //! call is in flight, and keeps an eye on switches.
 //!
 //! The backend need not know the rules. Either it keeps each gate in a form of its own, as rows or keys, by a
-//! [`Ledger`](crate::gate::Ledger) over them and [`decide_on`]; or it keeps each gate as one value.
-//! [`conformance`](crate::conformance) then shows whether it does what it should.
+//! [`Ledger`](crate::gate::Ledger) over them and [`decide_on`]; or it keeps each gate as one value, by
+//! [`decide_blob`](crate::store::shared#functions) (feature `serde`). `examples/custom-store` is the latter, on a key-value
+//! store with compare-and-swap, in some hundred lines. [`conformance`](crate#modules) (a feature as well) then shows whether
+//! it does what it should.
 //!
 //! # Implementation details
 //!
@@ -294,7 +296,6 @@ impl Driver {
 
     /// Looks now at what holds for whole airlocks, as each process does about once a second: no clock of a test moves that.
     #[cfg(feature = "conformance")]
-    #[doc(hidden)]
     pub async fn look(&self) {
         for gates in self.0.all_open() {
             upkeep::look(&gates).await;

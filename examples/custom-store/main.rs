@@ -1,0 +1,88 @@
+//! A store of one's own, on anything that keeps values and replaces them only if nobody was faster.
+//!
+//! `store.rs` is all that has to be written. `cargo test --example custom-store` runs the rules of the gate on it, and
+//! `cargo run --example custom-store` lets two processes, as it were, share one lock.
+
+mod key_value;
+mod store;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use airlock_axum::store::shared::Options;
+use airlock_axum::{Airlock, Seal};
+
+use key_value::KeyValue;
+use store::KeyValueStore;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let values = Arc::new(KeyValue::default());
+    // Each with a driver of its own, as it would be in a process of its own.
+    let process = || {
+        let store = KeyValueStore::new(values.clone(), Options::new("the key-value store"))?;
+        Airlock::builder("jobs").seal(Seal::lock()).store(store).build()
+    };
+    let (one, other) = (process()?, process()?);
+
+    let permit = one.try_enter("invoice").await?;
+    println!("one is inside, number {}", permit.fence());
+    println!("the other is told: {}", other.try_enter("invoice").await.expect_err("it is a lock"));
+
+    let waiting = tokio::spawn(async move { other.acquire("invoice").timeout(Duration::from_secs(5)).await });
+    while one.inspect("invoice").await?.waiting == 0 {
+        tokio::task::yield_now().await;
+    }
+    permit.release().await?;
+    let permit = waiting.await??;
+    println!("the other waited {:?} and is inside, number {}", permit.waited(), permit.fence());
+    permit.release().await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use airlock_axum::clock::TestClock;
+    use airlock_core::conformance::Subject;
+
+    use super::*;
+
+    /// Any number of processes that share one key-value store, and a clock.
+    #[derive(Default)]
+    struct Fleet {
+        clock: TestClock,
+        values: Arc<KeyValue>,
+        nodes: Mutex<Vec<KeyValueStore>>,
+    }
+
+    impl Subject for Fleet {
+        type Store = KeyValueStore;
+
+        async fn store(&self) -> KeyValueStore {
+            let clock = Some((self.clock.clone(), Duration::from_millis(20)));
+            let options = Options { clock, ..Options::new("the key-value store") };
+            let node = KeyValueStore::new(self.values.clone(), options).expect("a test has a runtime");
+            self.nodes.lock().expect("no panic under it").push(node.clone());
+            node
+        }
+
+        async fn advance(&self, by: Duration) {
+            // What was dropped before goes in the background, and belongs to the time before.
+            let nodes = self.nodes.lock().expect("no panic under it").clone();
+            for KeyValueStore(driver) in &nodes {
+                driver.settled().await;
+            }
+            self.clock.advance(by);
+            // What is set for a whole airlock is known everywhere within a second.
+            if by >= Duration::from_secs(1) {
+                for KeyValueStore(driver) in &nodes {
+                    driver.look().await;
+                }
+            }
+        }
+    }
+
+    airlock_core::conformance_suite!(Fleet::default());
+}
