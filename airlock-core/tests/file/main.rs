@@ -22,15 +22,14 @@ mod coverage;
 mod ensure;
 mod failing;
 mod gates;
-mod killed;
 #[path = "../properties/model.rs"]
 mod model;
 #[path = "../properties/nodes.rs"]
 mod nodes;
 #[path = "../properties/outcome.rs"]
 mod outcome;
+#[path = "../processes/mod.rs"]
 mod processes;
-mod racing;
 #[path = "../properties/random.rs"]
 mod random;
 mod refusing;
@@ -38,6 +37,7 @@ mod refusing;
 mod rows;
 #[path = "../properties/script.rs"]
 mod script;
+mod several;
 #[path = "../properties/shares.rs"]
 mod shares;
 #[path = "../properties/twin.rs"]
@@ -48,3 +48,4 @@ mod weather;
 mod world;
 
 pub(crate) use ensure::ensure;
+pub(crate) use several::task;

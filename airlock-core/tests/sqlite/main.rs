@@ -29,6 +29,8 @@ mod model;
 mod nodes;
 #[path = "../properties/outcome.rs"]
 mod outcome;
+#[path = "../processes/mod.rs"]
+mod processes;
 #[path = "../properties/random.rs"]
 mod random;
 mod remote;
@@ -37,6 +39,7 @@ mod rows;
 mod schema;
 #[path = "../properties/script.rs"]
 mod script;
+mod several;
 #[path = "../properties/shares.rs"]
 mod shares;
 mod stored;
@@ -54,6 +57,7 @@ pub(crate) use ensure::ensure;
 use random::Random;
 use remote::{File, Remote};
 use script::Kind;
+pub(crate) use several::task;
 use world::World;
 
 /// Everybody may be a milestone of the line, every other one is.

@@ -4,20 +4,19 @@ use std::path::Path;
 
 use airlock_core::gate::{Micros, Outcome, Stay};
 
-use crate::gates::{NOW, TTL, ask, enter, look, open};
-use crate::processes::{Process, asked, say};
+use super::{Gates, NOW, Process, TTL, asked, say};
 use crate::random;
 
 const PROCESSES: u32 = 8;
 
 /// Each line is a resource, a token and a time.
-pub fn race(place: &Path) {
-    let folder = open(place);
+pub fn race<G: Gates>(place: &Path) {
+    let mut gates = G::open(place);
     for line in asked() {
         let mut words = line.split(' ');
         let mut word = || words.next().expect("three words");
         let (resource, token, now) = (word(), word().parse().expect("a number"), word().parse().expect("a time"));
-        match ask(&folder, resource, enter(token, Stay::No), now).map(|decided| decided.answer.outcome) {
+        match gates.enter(resource, token, Stay::No, now) {
             Ok(Outcome::Admitted(grant)) => say(&grant.fence.to_string()),
             Ok(Outcome::Refused { .. }) => say("refused"),
             other => say(&format!("{other:?}")),
@@ -42,11 +41,10 @@ fn round(racers: &mut [Process], resource: &str, first_token: u32, now: Micros) 
 }
 
 /// RX-13: two or more take over one lock that has expired.
-#[test]
-fn rx_13_an_expired_lock_has_one_new_holder() {
+pub fn for_an_expired_lock<G: Gates>() {
     let place = tempfile::tempdir().expect("a place for it");
     let mut racers: Vec<_> = (0..PROCESSES).map(|_| Process::start("race", place.path())).collect();
-    let folder = open(place.path());
+    let mut gates = G::open(place.path());
     let mut last = 0;
     for number in 0..random::scaled(600) {
         // Exactly when the last one's lease is over, and not before.
@@ -54,16 +52,15 @@ fn rx_13_an_expired_lock_has_one_new_holder() {
         let won = round(&mut racers, "expired", number as u32 * PROCESSES + 1, now);
         assert!(won > last, "fence {won} after {last}");
         last = won;
-        assert_eq!(look(&folder, "expired", now + TTL - 1).expect("it is read"), (1, 0));
+        assert_eq!(gates.look("expired", now + TTL - 1).expect("it is read"), (1, 0));
     }
 }
 
 /// RX-14: two or more make one lock that nobody has made before.
-#[test]
-fn rx_14_a_fresh_lock_has_one_holder() {
+pub fn for_a_fresh_lock<G: Gates>() {
     let place = tempfile::tempdir().expect("a place for it");
+    // Also what the gates are kept in is made by whoever comes first.
     let gates = place.path().join("gates");
-    // Also the folder is made by whoever comes first.
     let mut racers: Vec<_> = (0..PROCESSES).map(|_| Process::start("race", &gates)).collect();
     for number in 0..random::scaled(600) {
         round(&mut racers, &format!("fresh-{number}"), 1, NOW);

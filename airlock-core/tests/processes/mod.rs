@@ -1,15 +1,36 @@
-//! Other processes: this test again, told by its environment what it is to do.
+//! Other processes: this test again, told by its environment what it is to do; and what several of them do to one place.
+
+pub mod killed;
+pub mod racing;
+pub mod waiting;
 
 use std::env;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use airlock_core::StoreError;
+use airlock_core::gate::{Micros, Outcome, Stay};
+
 /// What a process is to do, and where.
-const TASK: &str = "AIRLOCK_FILE_TASK";
-const PLACE: &str = "AIRLOCK_FILE_PLACE";
+const TASK: &str = "AIRLOCK_TEST_TASK";
+const PLACE: &str = "AIRLOCK_TEST_PLACE";
 /// What its lines begin with, for a test runner talks as well.
 const MARK: &str = "@ ";
+
+pub const NOW: Micros = 1_777_777_777_000_000;
+/// How long a lease lasts at the gates of `Gates`.
+pub const TTL: Micros = 30_000_000;
+
+/// Locks that processes share, below the driver: each call is one step, at a time that the test says.
+pub trait Gates: Sized {
+    /// In that folder.
+    fn open(place: &Path) -> Self;
+    fn enter(&mut self, resource: &str, token: u32, stay: Stay, now: Micros) -> Result<Outcome, StoreError>;
+    fn release(&mut self, resource: &str, token: u32, now: Micros) -> Result<Outcome, StoreError>;
+    /// How many are inside, and how many wait.
+    fn look(&mut self, resource: &str, now: Micros) -> Result<(u64, u64), StoreError>;
+}
 
 /// A process that is asked by lines, and answers by lines.
 pub struct Process {
@@ -90,10 +111,5 @@ pub fn asked() -> impl Iterator<Item = String> {
 fn another() {
     let (Ok(task), Ok(place)) = (env::var(TASK), env::var(PLACE)) else { return };
     let place = Path::new(&place);
-    match &*task {
-        "race" => crate::racing::race(place),
-        "write" => crate::killed::write(place),
-        "grow" => crate::failing::grow(place),
-        other => panic!("nobody knows how to {other}"),
-    }
+    crate::task(&task, place);
 }
