@@ -127,7 +127,9 @@ impl Twin for Remote {
             let before = step.before.iter().find(by_arrival);
             let before = before.or_else(|| step.before.iter().find(|known| known.id == effect.id));
             let known = before.into_iter().chain(step.known.iter().find(by_arrival));
-            let tokens: Vec<_> = known.map(|known| known.token).chain([asking, None]).collect();
+            let tokens = known.map(|known| known.token).chain([asking, None]);
+            // Where no processes share the gate, nobody is told of by a token.
+            let tokens = tokens.map(|token| token.filter(|_| step.spec.shared.is_some())).collect();
             (seen, tokens)
         });
         self.batch.push(Asked {
