@@ -1,18 +1,15 @@
 //! The rules of the gate in a folder, each handle a process of its own as far as its files can tell.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use airlock_core::clock::TestClock;
-use airlock_core::conformance::Subject;
+use airlock_core::conformance::{Fleet, Subject};
 use airlock_core::store::FileStore;
 
 struct Place {
-    clock: TestClock,
     folder: PathBuf,
-    nodes: Mutex<Vec<FileStore>>,
+    fleet: Fleet,
 }
 
 impl Place {
@@ -23,7 +20,7 @@ impl Place {
         let memory = PathBuf::from("/dev/shm");
         let parent = if memory.is_dir() { memory } else { std::env::temp_dir() };
         let folder = parent.join(format!("airlock-file-store-{}-{number}", std::process::id()));
-        Place { clock: TestClock::new(), folder, nodes: Mutex::default() }
+        Place { folder, fleet: Fleet::default() }
     }
 }
 
@@ -37,24 +34,13 @@ impl Subject for Place {
     type Store = FileStore;
 
     async fn store(&self) -> FileStore {
-        let node = FileStore::with_clock(&self.folder, &self.clock).expect("it is a folder of its own");
-        self.nodes.lock().expect("no panic under it").push(node.clone());
+        let node = FileStore::with_clock(&self.folder, self.fleet.clock()).expect("it is a folder of its own");
+        self.fleet.add(node.driver());
         node
     }
 
     async fn advance(&self, by: Duration) {
-        // What was dropped before goes in the background, and belongs to the time before.
-        let nodes = self.nodes.lock().expect("no panic under it").clone();
-        for node in &nodes {
-            node.settled().await;
-        }
-        self.clock.advance(by);
-        if by >= Duration::from_secs(1) {
-            // What is set for a whole airlock is known to every process within a second.
-            for node in &nodes {
-                node.look().await;
-            }
-        }
+        self.fleet.advance(by).await;
     }
 }
 

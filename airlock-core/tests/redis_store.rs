@@ -9,8 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use airlock_core::clock::TestClock;
-use airlock_core::conformance::{Subject, WATCHDOG};
+use airlock_core::conformance::{Fleet, Subject, WATCHDOG};
 use airlock_core::store::RedisStore;
 use airlock_core::{Airlock, Error, Reason, Seal, Switch};
 use server::Server;
@@ -26,57 +25,44 @@ fn server() -> Arc<Server> {
     })
 }
 
-struct Fleet {
+struct Nodes {
     server: Arc<Server>,
-    clock: TestClock,
     prefix: String,
-    nodes: Mutex<Vec<RedisStore>>,
+    fleet: Fleet,
 }
 
-impl Fleet {
+impl Nodes {
     fn new() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        Fleet {
+        Nodes {
             server: server(),
-            clock: TestClock::new(),
             prefix: format!("test-{}", COUNT.fetch_add(1, Ordering::Relaxed)),
-            nodes: Mutex::default(),
+            fleet: Fleet::default(),
         }
     }
 }
 
-impl Subject for Fleet {
+impl Subject for Nodes {
     type Store = RedisStore;
 
     async fn store(&self) -> RedisStore {
-        let builder = RedisStore::builder().prefix(&*self.prefix).with_clock(&self.clock, Duration::from_millis(20));
+        let builder = RedisStore::builder().prefix(&*self.prefix).with_clock(self.fleet.clock(), Fleet::ASK_EVERY);
         // How fast this machine is at the moment is no rule.
         let builder = builder.call_timeout(WATCHDOG);
         let node = builder.connect(&self.server.url()).await.expect("a server");
-        self.nodes.lock().expect("no panic under it").push(node.clone());
+        self.fleet.add(node.driver());
         node
     }
 
     async fn advance(&self, by: Duration) {
-        // What was dropped before goes in the background, and belongs to the time before.
-        let nodes = self.nodes.lock().expect("no panic under it").clone();
-        for node in &nodes {
-            node.settled().await;
-        }
-        self.clock.advance(by);
-        if by >= Duration::from_secs(1) {
-            // What is set for a whole airlock is known on every node within a second.
-            for node in &nodes {
-                node.look().await;
-            }
-        }
+        self.fleet.advance(by).await;
     }
 }
 
 /// Whoever says how it feels undoes no switch that somebody else sets at that moment, and the other way round.
 #[tokio::test]
 async fn no_change_for_all_undoes_another() {
-    let fleet = Fleet::new();
+    let fleet = Nodes::new();
     let node =
         async || Airlock::builder("all").seal(Seal::lock()).store(fleet.store().await).build().expect("it is valid");
     let (operator, worker) = (node().await, node().await);
@@ -141,5 +127,5 @@ async fn refused(airlock: &Airlock) -> Reason {
 mod redis {
     use super::*;
 
-    airlock_core::conformance_suite!(Fleet::new());
+    airlock_core::conformance_suite!(Nodes::new());
 }

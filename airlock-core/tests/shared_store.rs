@@ -5,11 +5,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use airlock_core::clock::TestClock;
-use airlock_core::conformance::Subject;
+use airlock_core::conformance::{Fleet, Subject};
 use airlock_core::gate::{Micros, Spec, Table};
 use airlock_core::observer::Observers;
-use airlock_core::store::shared::{self, Backend, Call, Decided, Driver, InUse, Options, Polled, Query, Runtime};
+use airlock_core::store::shared::{self, Backend, Call, Decided, Driver, InUse, Polled, Query, Runtime};
 use airlock_core::store::{BoxFuture, Gates, Store};
 use airlock_core::{ConfigError, StoreError};
 
@@ -89,41 +88,28 @@ impl Store for Plain {
 }
 
 #[derive(Default)]
-struct Fleet {
-    clock: TestClock,
+struct Nodes {
     shelf: Arc<Mutex<Shelf>>,
-    nodes: Mutex<Vec<Driver>>,
+    fleet: Fleet,
 }
 
-impl Subject for Fleet {
+impl Subject for Nodes {
     type Store = Plain;
 
     async fn store(&self) -> Plain {
-        let options =
-            Options { clock: Some((self.clock.clone(), Duration::from_millis(20))), ..Options::new("the shelf") };
+        let options = self.fleet.options("the shelf");
         let driver = Driver::new(Node(self.shelf.clone()), Runtime::current().expect("a test has one"), options);
-        self.nodes.lock().expect("no panic under it").push(driver.clone());
+        self.fleet.add(&driver);
         Plain(driver)
     }
 
     async fn advance(&self, by: Duration) {
-        // What was dropped before goes in the background, and belongs to the time before.
-        let nodes = self.nodes.lock().expect("no panic under it").clone();
-        for node in &nodes {
-            node.settled().await;
-        }
-        self.clock.advance(by);
-        if by >= Duration::from_secs(1) {
-            // What is set for a whole airlock is known on every node within a second.
-            for node in &nodes {
-                node.look().await;
-            }
-        }
+        self.fleet.advance(by).await;
     }
 }
 
 mod shelf {
     use super::*;
 
-    airlock_core::conformance_suite!(Fleet::default());
+    airlock_core::conformance_suite!(Nodes::default());
 }

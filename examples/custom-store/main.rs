@@ -42,47 +42,31 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
-    use airlock_axum::clock::TestClock;
-    use airlock_core::conformance::Subject;
+    use airlock_core::conformance::{Fleet, Subject};
 
     use super::*;
 
     /// Any number of processes that share one key-value store, and a clock.
     #[derive(Default)]
-    struct Fleet {
-        clock: TestClock,
+    struct Nodes {
+        fleet: Fleet,
         values: Arc<KeyValue>,
-        nodes: Mutex<Vec<KeyValueStore>>,
     }
 
-    impl Subject for Fleet {
+    impl Subject for Nodes {
         type Store = KeyValueStore;
 
         async fn store(&self) -> KeyValueStore {
-            let clock = Some((self.clock.clone(), Duration::from_millis(20)));
-            let options = Options { clock, ..Options::new("the key-value store") };
+            let options = self.fleet.options("the key-value store");
             let node = KeyValueStore::new(self.values.clone(), options).expect("a test has a runtime");
-            self.nodes.lock().expect("no panic under it").push(node.clone());
+            self.fleet.add(&node.0);
             node
         }
 
         async fn advance(&self, by: Duration) {
-            // What was dropped before goes in the background, and belongs to the time before.
-            let nodes = self.nodes.lock().expect("no panic under it").clone();
-            for KeyValueStore(driver) in &nodes {
-                driver.settled().await;
-            }
-            self.clock.advance(by);
-            // What is set for a whole airlock is known everywhere within a second.
-            if by >= Duration::from_secs(1) {
-                for KeyValueStore(driver) in &nodes {
-                    driver.look().await;
-                }
-            }
+            self.fleet.advance(by).await;
         }
     }
 
-    airlock_core::conformance_suite!(Fleet::default());
+    airlock_core::conformance_suite!(Nodes::default());
 }

@@ -103,6 +103,8 @@
 //! A function named `rx_…` is also a failure that an earlier system had, see its text.
 
 mod bench;
+#[cfg(feature = "shared")]
+mod fleet;
 
 pub mod batches;
 pub mod cancelling;
@@ -122,6 +124,10 @@ pub mod switching;
 pub mod time;
 pub mod tokens;
 pub mod visitors;
+
+#[cfg(feature = "shared")]
+#[cfg_attr(docsrs, doc(cfg(feature = "shared")))]
+pub use fleet::Fleet;
 
 use std::future::Future;
 use std::time::Duration;

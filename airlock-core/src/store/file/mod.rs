@@ -108,11 +108,11 @@ impl FileStore {
         self.driver.settled().await;
     }
 
-    /// Looks now at what holds for whole airlocks, as each process does about once a second: no clock of a test moves that.
+    /// What a process does for its waiters and leases.
     #[cfg(feature = "conformance")]
     #[doc(hidden)]
-    pub async fn look(&self) {
-        self.driver.look().await;
+    pub fn driver(&self) -> &Driver {
+        &self.driver
     }
 
     /// The same, on a clock that a test moves.
