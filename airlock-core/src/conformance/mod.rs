@@ -359,6 +359,7 @@ macro_rules! conformance_suite {
                 g20_who_waits_is_let_in_when_it_reopens
                 g20_a_limit_raised_on_hold_lets_nobody_in
                 g20_every_node_is_told
+                g20_a_new_node_obeys_at_once
                 rx_03_nobody_is_let_in_while_it_is_unwell
                 g19_it_is_unwell_below_the_threshold
                 g19_a_report_that_is_too_old_does_not_count

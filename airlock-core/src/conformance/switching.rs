@@ -460,6 +460,17 @@ pub async fn g20_every_node_is_told(subject: &impl Subject) {
     one.passes(ROOM).await;
 }
 
+/// G20: a process that is only there for one entry, such as a cron job, obeys what was set before it began.
+pub async fn g20_a_new_node_obeys_at_once(subject: &impl Subject) {
+    let one = Bench::new(subject, lock()).await;
+    one.passes(ROOM).await;
+    set(&one, Switch::closed()).await;
+    let new = Bench::new(subject, lock()).await;
+    assert_eq!(closed(&new, ROOM).await, None);
+    set(&one, Switch::open()).await;
+    Bench::new(subject, lock()).await.passes(ROOM).await;
+}
+
 /// RX-3, G19: at health 0.0 the head was still admitted.
 pub async fn rx_03_nobody_is_let_in_while_it_is_unwell(subject: &impl Subject) {
     let bench = Bench::new(subject, lock()).await;

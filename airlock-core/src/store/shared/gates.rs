@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, OnceCell, oneshot};
 
 use super::node::{Node, Waiter, lose};
 use super::queue::{Entry, Queues, Reply};
@@ -25,6 +25,8 @@ pub(super) struct SharedGates {
     queues: Queues,
     pub(super) node: Mutex<Node>,
     conditions: Mutex<Conditions>,
+    /// Set once it is known what holds for the whole airlock, which is before anything is decided.
+    informed: OnceCell<()>,
     /// Resources that were asked for since they were last listed, and when a gate wants to be looked at.
     pub(super) used: Mutex<HashMap<Arc<str>, Option<Instant>>>,
     pub(super) closing: AtomicBool,
@@ -72,6 +74,7 @@ impl SharedGates {
             queues: Queues::default(),
             node: Mutex::default(),
             conditions: Mutex::default(),
+            informed: OnceCell::new(),
             used: Mutex::default(),
             closing: AtomicBool::new(false),
             under_way: AtomicUsize::new(0),
@@ -165,6 +168,8 @@ impl SharedGates {
 
     /// One call.
     async fn decide(&self, resource: &str, asked: &[Asked]) -> Result<Vec<Known>, StoreError> {
+        // A process may be over within the second that others are given to hear of a switch.
+        self.informed.get_or_try_init(|| self.learn_conditions()).await?;
         let conditions = self.conditions();
         let call = Call {
             spec: &self.spec,
@@ -424,6 +429,15 @@ impl SharedGates {
 
     pub(super) fn conditions(&self) -> Conditions {
         self.conditions.lock().clone()
+    }
+
+    async fn learn_conditions(&self) -> Result<(), StoreError> {
+        let conditions = super::conditions::read(self).await.map_err(|error| {
+            // It was only looked at: nothing of what was to be asked was carried out.
+            StoreError::not_executed(error.to_string()).caused_by(error)
+        })?;
+        self.set_conditions(conditions);
+        Ok(())
     }
 
     pub(super) fn set_conditions(&self, conditions: Conditions) -> bool {

@@ -9,8 +9,9 @@ use super::node::lose;
 use crate::gate::{Key, Outcome, Verb};
 use crate::store::{Lease, Session};
 
-/// How often it looks at what holds for the whole airlock, and lists what it uses.
-const LOOK: Duration = Duration::from_millis(900);
+/// How often it looks at what holds for the whole airlock, and lists what it uses: a quarter longer by jitter, and with some
+/// time for the answer, that is still within a second (G20).
+const LOOK: Duration = Duration::from_millis(700);
 
 pub(super) async fn run(gates: Weak<SharedGates>) {
     let (mut ask_at, mut look_at) = (Instant::now(), Instant::now());
