@@ -1,59 +1,21 @@
 //! Disks that take nothing more.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use airlock_core::gate::{Conditions, NEVER, Setting, Stay, SwitchState};
 
+use crate::disks::Mounted;
 use crate::gates::{NOW, ask, enter, is_admitted, look, open, release};
 use crate::processes::{Process, say};
 
-/// A small file system of its own, for those who may mount one.
-struct Mounted(PathBuf, #[allow(dead_code, reason = "removed when it is dropped")] tempfile::TempDir);
-
-impl Mounted {
-    fn new() -> Option<Self> {
-        let place = tempfile::tempdir().expect("a place for it");
-        let path = place.path().join("disk");
-        fs::create_dir(&path).expect("it can be made");
-        let mounted = run("mount", &["-t", "tmpfs", "-o", "size=128k,mode=0700", "tmpfs", path.to_str()?]);
-        if !mounted {
-            println!("not run: only root may mount a small disk");
-        }
-        mounted.then(|| Mounted(path, place))
-    }
-
-    /// Makes it one that can only be read. What is open stays so.
-    fn freeze(&self) {
-        let path = self.0.to_str().expect("a plain path");
-        assert!(run("mount", &["--bind", path, path]) && run("mount", &["-o", "remount,bind,ro", path]));
-    }
-
-    fn thaw(&self) {
-        assert!(run("umount", &["-l", self.0.to_str().expect("a plain path")]));
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        run("umount", &["-l", self.0.to_str().unwrap_or_default()]);
-    }
-}
-
-fn run(program: &str, arguments: &[&str]) -> bool {
-    Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
-}
-
 #[test]
 fn a_full_disk_is_an_error_and_loses_nothing() {
-    let Some(disk) = Mounted::new() else { return };
-    let folder = open(&disk.0.join("gates"));
+    let Some(disk) = Mounted::new("128k") else { return };
+    let folder = open(&disk.path().join("gates"));
     assert!(is_admitted(&folder, "a", 1, NOW));
     let kept = fs::read(folder.path_of("jobs", "a")).expect("it is there");
-    let ballast = disk.0.join("ballast");
-    // Some of it is written before it is full.
-    let _ = fs::write(&ballast, vec![0; 1 << 20]);
+    let ballast = disk.fill();
 
     for verb in [release(1), enter(2, Stay::Away)] {
         let error = ask(&folder, "a", verb, NOW + 1).expect_err("the disk is full");
@@ -62,7 +24,7 @@ fn a_full_disk_is_an_error_and_loses_nothing() {
         assert!(!error.is_unknown(), "{text}");
     }
     let closed = Setting { state: SwitchState::Closed, until: NEVER, because: None };
-    let closed = Conditions { switch: closed, unwell_until: 0 };
+    let closed = Conditions { switch: closed, unwell_until: 0, forced: false };
     folder.swap_conditions("jobs", &Conditions::default(), &closed).expect_err("the disk is full");
     assert_eq!(folder.conditions("jobs").expect("nothing is set"), Conditions::default());
     assert_eq!(fs::read(folder.path_of("jobs", "a")).expect("it is there"), kept);
@@ -76,8 +38,8 @@ fn a_full_disk_is_an_error_and_loses_nothing() {
 
 #[test]
 fn a_read_only_disk_is_an_error_and_loses_nothing() {
-    let Some(disk) = Mounted::new() else { return };
-    let folder = open(&disk.0.join("gates"));
+    let Some(disk) = Mounted::new("128k") else { return };
+    let folder = open(&disk.path().join("gates"));
     assert!(is_admitted(&folder, "a", 1, NOW));
     disk.freeze();
     for folder in [&folder, &open(folder.path())] {

@@ -18,6 +18,8 @@ mod cleaning;
 mod compare;
 #[path = "../properties/coverage.rs"]
 mod coverage;
+#[path = "../disks/mod.rs"]
+mod disks;
 #[path = "../properties/ensure.rs"]
 mod ensure;
 mod failing;

@@ -19,10 +19,13 @@ mod checks;
 mod compare;
 #[path = "../properties/coverage.rs"]
 mod coverage;
+#[path = "../disks/mod.rs"]
+mod disks;
 #[path = "../properties/ensure.rs"]
 mod ensure;
 mod failures;
 mod folder;
+mod full;
 #[path = "../properties/model.rs"]
 mod model;
 #[path = "../properties/nodes.rs"]
