@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use airlock_tests::flagship::Flagship;
-use http::Method;
+use airlock_tests::flagship::{Flagship, PATIENCE};
+use http::{Method, StatusCode};
 
 use crate::client::{Client, wait_for};
 use crate::crowd::{all_done, most_at_once};
@@ -89,4 +90,93 @@ async fn copies_in_a_database_outlive_each_other() {
 async fn copies_in_a_folder_outlive_each_other() {
     let folder = Folder::new();
     outlive_each_other(&folder.file()).await;
+}
+
+/// All of its processes gone, it is decided by what they have left.
+async fn are_there_after_a_restart(store: &str) {
+    let options = ["--limit", "1", "--ttl", "4"];
+    let first = copies(1, store, &options);
+    let holds = Client::of(&first[0]).send(Method::POST, "/shared?ms=60000", &[]);
+    wait_for(&first[0], "admitted", 1);
+    first[0].signal("KILL");
+    holds.abort();
+    drop(first);
+    let second = copies(1, store, &options);
+    let client = Client::of(&second[0]);
+    let started = Instant::now();
+    // Its place is held until its lease is over, which nobody renews any more.
+    client.post("/shared", &[]).await.is_refused(503, "full");
+    while client.post("/shared?ms=1", &[]).await.said() == Some("full") {
+        assert!(started.elapsed() < PATIENCE, "it is held for ever");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let fence = client.post("/shared", &[]).await.fence();
+    // Whoever stops in an orderly way leaves nothing behind, and numbers go on.
+    second[0].signal("TERM");
+    drop(second);
+    let third = copies(1, store, &options);
+    assert!(Client::of(&third[0]).post("/shared", &[]).await.fence() > fence);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn places_in_a_database_are_there_after_a_restart() {
+    let folder = Folder::new();
+    are_there_after_a_restart(&folder.sqlite()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn places_in_a_folder_are_there_after_a_restart() {
+    let folder = Folder::new();
+    are_there_after_a_restart(&folder.file()).await;
+}
+
+/// While somebody else keeps the store locked, this process decides by itself; and by the store again afterwards.
+async fn fail_over_and_back<L>(store: &str, lock: impl FnOnce() -> L) {
+    let options = ["--fallback", "memory", "--reset-after", "0.3", "--tenant-limit", "1", "--limit", "2"];
+    let server = copies(1, store, &options).remove(0);
+    let client = Client::of(&server);
+    let by = async || client.post("/shared", &[]).await;
+    assert_eq!(by().await.json()["granted_by"], "store");
+    let locked = lock();
+    let count = |event: &str| server.log().iter().filter(|line| line.contains(&format!("event=\"{event}\""))).count();
+    while count("failed-over") == 0 {
+        let reply = by().await;
+        assert!(matches!(reply.said(), Some("unavailable") | None), "{reply:?}");
+    }
+    let reply = by().await;
+    assert_eq!(reply.json()["granted_by"], "memory", "{reply:?}");
+    drop(locked);
+    while count("failed-back") == 0 {
+        let reply = by().await;
+        assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
+    }
+    assert_eq!(by().await.json()["granted_by"], "store");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_locked_is_an_outage() {
+    let folder = Folder::new();
+    fail_over_and_back(&folder.sqlite(), || {
+        let other = rusqlite::Connection::open(folder.0.join("airlock.db")).expect("it is there");
+        other.execute_batch("BEGIN EXCLUSIVE").expect("it is free now and then");
+        other
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_that_is_locked_is_an_outage() {
+    let folder = Folder::new();
+    fail_over_and_back(&folder.file(), || {
+        let files =
+            std::fs::read_dir(folder.0.join("gates")).expect("it is there").map(|entry| entry.expect("it is there"));
+        let locks = files.filter(|entry| entry.file_name().to_string_lossy().starts_with("lock-"));
+        let lock = |entry: std::fs::DirEntry| {
+            let file = std::fs::File::open(entry.path()).expect("it can be read");
+            file.lock().expect("it is free now and then");
+            file
+        };
+        locks.map(lock).collect::<Vec<_>>()
+    })
+    .await;
 }
