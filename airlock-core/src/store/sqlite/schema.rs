@@ -131,3 +131,42 @@ fn shape(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> 
     }
     Ok(shape)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PREFIX: &str = "airlock_";
+
+    fn fresh(versions: &[&str]) -> Connection {
+        let mut connection = Connection::open_in_memory().expect("it needs no room");
+        prepare(&mut connection, PREFIX, versions).expect("it is new");
+        connection
+    }
+
+    #[test]
+    fn an_older_one_is_brought_up_and_keeps_what_is_in_it() {
+        let mut connection = fresh(VERSIONS);
+        connection.execute_batch("INSERT INTO airlock_airlocks VALUES ('jobs', x'00')").expect("it is a table");
+        let next =
+            [VERSIONS, &["ALTER TABLE @airlocks ADD COLUMN note TEXT", "CREATE INDEX @noted ON @airlocks (note)"]];
+        let next = next.concat();
+        prepare(&mut connection, PREFIX, &next).expect("it knows how");
+        prepare(&mut connection, PREFIX, &next).expect("it has been done");
+        assert_eq!(version(&connection, PREFIX).expect("it is written"), Some(next.len()));
+        let kept = "SELECT count(*) FROM airlock_airlocks WHERE name = 'jobs' AND note IS NULL";
+        assert_eq!(connection.query_row(kept, [], |row| row.get(0)), Ok(1));
+        // A release that does not know of it leaves it alone.
+        let older = prepare(&mut connection, PREFIX, VERSIONS);
+        assert!(matches!(older, Err(Unfit::Newer { found: 3, known: 1 })), "{older:?}");
+    }
+
+    #[test]
+    fn one_that_cannot_be_brought_up_stays_as_it_was() {
+        let mut connection = fresh(VERSIONS);
+        let next =
+            [VERSIONS, &["ALTER TABLE @airlocks ADD COLUMN note TEXT", "ALTER TABLE @nothing ADD COLUMN note TEXT"]];
+        prepare(&mut connection, PREFIX, &next.concat()).expect_err("there is no such table");
+        prepare(&mut connection, PREFIX, VERSIONS).expect("it is as it was");
+    }
+}
