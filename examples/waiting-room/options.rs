@@ -101,6 +101,8 @@ Examples:
       while that server is away, two at once by this process alone
 
 Copies that share a store need one AIRLOCK_KEY to know each other's visitors of /shop: `openssl rand -hex 32`.
+AIRLOCK_SWITCH=closed refuses newcomers from the start, whatever the store says (drain, hold, bypass, open; AIRLOCK_SWITCH_IMPORTS,
+_SHARED or _SHOP for one alone); a file named by AIRLOCK_SWITCH_FILE with lines such as `shop = closed: Stocktaking.` does at any time.
 Set RUST_LOG=airlock=debug to see every admission, wait and refusal.";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

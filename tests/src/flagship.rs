@@ -64,7 +64,13 @@ impl Flagship {
 
     /// Runs it to its end, for what ends by itself.
     pub fn run(options: &[&str]) -> Output {
+        Flagship::run_in(options, &[])
+    }
+
+    /// The same, with more in its environment.
+    pub fn run_in(options: &[&str], environment: &[(&str, &OsStr)]) -> Output {
         let mut command = Command::new(program());
+        command.envs(environment.iter().copied());
         command.args(options).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the flagship starts");
         if end_of(&mut child).is_none() {
@@ -157,7 +163,7 @@ fn program() -> &'static Path {
         let target = workspace.join(target);
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
         let mut build = Command::new(cargo);
-        build.current_dir(&workspace).args(["build", "--quiet", "--package", "airlock-examples"]);
+        build.current_dir(&workspace).args(["build", "--quiet", "--workspace", "--all-features"]);
         build.args(["--example", "waiting-room", "--target-dir"]).arg(&target);
         assert!(build.status().expect("cargo runs").success(), "the flagship does not build");
         target.join("debug/examples").join(format!("waiting-room{}", std::env::consts::EXE_SUFFIX))

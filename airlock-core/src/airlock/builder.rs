@@ -1,10 +1,12 @@
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::{Airlock, Inner};
 use crate::admission::{Admission, Fifo};
+use crate::emergency::{Emergency, Sources};
 use crate::error::ConfigError;
 use crate::gate::{OnReentry, Spec};
 use crate::line::Line;
@@ -29,6 +31,7 @@ pub struct Builder {
     store_timeout: Duration,
     health: (f64, Duration),
     observers: Vec<Arc<dyn Observer>>,
+    emergency_file: Option<PathBuf>,
 }
 
 impl Builder {
@@ -44,6 +47,7 @@ impl Builder {
             store_timeout: Duration::from_secs(1),
             health: (0.5, Duration::from_secs(10)),
             observers: Vec::new(),
+            emergency_file: None,
         }
     }
 
@@ -105,7 +109,15 @@ impl Builder {
         self
     }
 
-    /// Checks the whole configuration. Does no I/O and starts nothing.
+    /// A file in which an operator can say how this process is to be switched, whatever the store says or does not say; one
+    /// that `AIRLOCK_SWITCH_FILE` names comes before it. See [`emergency`](crate::emergency). It need not be there.
+    pub fn emergency_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.emergency_file = Some(path.into());
+        self
+    }
+
+    /// Checks the whole configuration. Does no I/O and starts nothing, but where there is a file for
+    /// [emergencies](crate::emergency): that is read, and a thread looks at it from then on.
     ///
     /// # Errors
     ///
@@ -142,10 +154,13 @@ impl Builder {
         };
         let observers = Observers::new(spec.name.clone(), self.observers);
         let gates = self.store.open(&spec, &observers)?;
+        let sources = Sources::of_process();
+        let emergency = Emergency::new(&sources, self.emergency_file, &spec.name, &gates, &observers)?;
         Ok(Airlock(Arc::new(Inner {
             spec,
             needs_tokens: gates.needs_tokens(),
             gates,
+            emergency,
             _observers: observers,
             admission: self.admission,
             store_timeout: self.store_timeout,

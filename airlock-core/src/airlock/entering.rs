@@ -157,7 +157,7 @@ fn start(
     // Who does not stay has no turn, and who has a handle asks with it.
     let told = stay != Stay::No && inner.needs_tokens;
     let command = Command { resource: &entrant.resource, verb, turn: told.then_some(&turn), waker };
-    let answer = match inner.gates.try_apply(&command) {
+    let answer = match airlock.try_ask(&command) {
         Some(Ok(answer)) => answer,
         // A store that is known to be away is asked again as well, by those who have the time.
         Some(Err(error)) if !retry || timeout.is_none() => return Started::Decided(Err(error.into())),

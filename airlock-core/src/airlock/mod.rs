@@ -23,9 +23,10 @@ pub use standing::{Entered, Offer, Place, Standing, Ticket};
 pub use visitor::Visitor;
 
 use crate::admission::Admission;
+use crate::emergency::Emergency;
 use crate::entrant::Entrant;
 use crate::error::{Error, InvalidEntrant, Reason, Refusal, StoreError};
-use crate::gate::{Answer, Denial, Enter, Inspection, Key, Micros, Outcome, Page, Spec, Stay, Verb, Whom};
+use crate::gate::{Answer, Denial, Enter, Inspection, Key, Micros, Outcome, Page, Setting, Spec, Stay, Verb, Whom};
 use crate::observer::Observers;
 use crate::permit::Permit;
 use crate::store::{Command, Gates, Survey};
@@ -42,6 +43,7 @@ pub struct Airlock(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) spec: Spec,
     pub(crate) gates: Arc<dyn Gates>,
+    emergency: Option<Arc<Emergency>>,
     /// Told for as long as this airlock exists.
     _observers: Observers,
     needs_tokens: bool,
@@ -285,6 +287,11 @@ impl Airlock {
         self.operate(resource, Verb::Switch { state, reopen_in, because }).await.map(|_| ())
     }
 
+    /// Which [emergency switch](crate::emergency) this process goes by at the moment, if it does.
+    pub fn emergency(&self) -> Option<Setting> {
+        self.0.emergency.as_ref().and_then(|emergency| emergency.setting())
+    }
+
     /// Says how what is guarded feels, from 0 to 1. Below the [threshold](Builder::health) nobody is let in until it says
     /// better, or until the report is too old.
     ///
@@ -361,9 +368,32 @@ impl Airlock {
     }
 
     async fn ask(&self, command: Command<'_>) -> Result<Answer, StoreError> {
-        match self.0.gates.try_apply(&command) {
+        match self.try_ask(&command) {
             Some(answer) => answer,
-            None => self.within_timeout(self.0.gates.apply(command)).await,
+            None => self.ask_store(command).await,
+        }
+    }
+
+    /// The answer, if it can be had at once.
+    #[inline(always)]
+    fn try_ask(&self, command: &Command<'_>) -> Option<Result<Answer, StoreError>> {
+        match &self.0.emergency {
+            None => self.0.gates.try_apply(command),
+            Some(emergency) => emergency.try_ask(command),
+        }
+    }
+
+    /// The answer of an operator who has said something to this process.
+    fn in_emergency(&self, command: &Command<'_>) -> Option<Answer> {
+        self.0.emergency.as_ref().and_then(|emergency| emergency.decide(command))
+    }
+
+    /// Asks a store that takes its time.
+    async fn ask_store(&self, command: Command<'_>) -> Result<Answer, StoreError> {
+        let answer = self.within_timeout(self.0.gates.apply(command)).await;
+        match &self.0.emergency {
+            None => answer,
+            Some(emergency) => answer.or_else(|error| emergency.after_failure(&command, error)),
         }
     }
 

@@ -231,7 +231,14 @@ impl Asking {
                 }
                 Err(error) => Asked::Decided(Err(error)),
             },
-            other => Asked::Decided(Err(airlock.refusal(other))),
+            other => {
+                let refusal = airlock.refusal(other);
+                if self.unknown {
+                    // An earlier question may have been carried out, or still be: dropping this gives it up with doubt.
+                    self.stake.of = Some((airlock, Lease::Token(token)));
+                }
+                Asked::Decided(Err(refusal))
+            }
         }
     }
 }
@@ -259,7 +266,11 @@ async fn ask(
         return Err(StoreError::not_executed("the admission strategy is not stable"));
     };
     let command = Command { resource: &entrant.resource, verb, turn: Some(&turn), waker: None };
-    airlock.within_timeout(airlock.inner().gates.apply(command)).await
+    // What was said of an emergency meanwhile counts for those who ask again.
+    match airlock.in_emergency(&command) {
+        Some(answer) => Ok(answer),
+        None => airlock.ask_store(command).await,
+    }
 }
 
 /// How long the caller waits, if not for ever. Boxed: it is large, and most callers that wait have none.

@@ -22,6 +22,28 @@ pub enum SwitchState {
     Bypass,
 }
 
+impl SwitchState {
+    /// All that there are.
+    pub const ALL: [Self; 5] =
+        [SwitchState::Open, SwitchState::Closed, SwitchState::Hold, SwitchState::Drain, SwitchState::Bypass];
+
+    /// In one word, such as `closed`.
+    pub fn name(self) -> &'static str {
+        match self {
+            SwitchState::Open => "open",
+            SwitchState::Closed => "closed",
+            SwitchState::Hold => "hold",
+            SwitchState::Drain => "drain",
+            SwitchState::Bypass => "bypass",
+        }
+    }
+
+    /// That of this [name](SwitchState::name).
+    pub fn named(name: &str) -> Option<Self> {
+        SwitchState::ALL.into_iter().find(|state| state.name() == name)
+    }
+}
+
 /// A switch, how long it holds, and why it is set so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
@@ -59,6 +81,10 @@ pub struct Conditions {
     pub switch: Setting,
     /// Until when what is guarded counts as unwell: nobody is let in.
     pub unwell_until: Micros,
+    /// Whether the switch is an [emergency's](crate::emergency), which counts for resources with one of their own as well.
+    /// That is a process's own affair, and is not kept anywhere.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub forced: bool,
 }
 
 impl Conditions {
@@ -79,8 +105,11 @@ impl<L: Ledger> Step<'_, L> {
         }
     }
 
-    /// What is in force: the resource's own setting, else the airlock's.
+    /// What is in force: the resource's own setting, else the airlock's; in an emergency that alone.
     pub(super) fn setting(&self) -> &Setting {
+        if self.conditions.forced {
+            return &self.conditions.switch;
+        }
         let airlocks = Some(&self.conditions.switch).filter(|switch| switch.until > self.now);
         self.ledger.meta().switch.as_deref().or(airlocks).unwrap_or(&Setting::OPEN)
     }

@@ -12,6 +12,7 @@ mod noop;
 #[cfg(feature = "redis")]
 #[doc(hidden)]
 pub mod redis;
+mod settings;
 #[cfg(feature = "shared")]
 pub mod shared;
 #[cfg(feature = "sqlite")]
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+pub(crate) use fallback::by_nobody;
 pub use fallback::{Breaker, BreakerStatus, Fallback, GrantedBy};
 #[cfg(all(feature = "file", unix))]
 pub use file::{Cleaned, Cleaner, Cleaning, FileStore};
@@ -36,7 +38,7 @@ pub use sqlite::{SqliteStore, SqliteStoreBuilder};
 pub use turn::{LazyTurn, News, Turn, Watch};
 
 use crate::error::{ConfigError, StoreError};
-use crate::gate::{Answer, Conditions, Ending, Key, Micros, Spec, SwitchState, Verb};
+use crate::gate::{Answer, Conditions, Ending, Key, Micros, Setting, Spec, SwitchState, Verb};
 use crate::observer::Observers;
 use crate::token::{Local, Token};
 
@@ -120,6 +122,14 @@ pub trait Gates: Send + Sync + 'static {
         reopen_in: Option<Micros>,
         because: Option<&'a str>,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Has all steps of this process go by that switch, whatever is set, at all resources; or again by what is set. It is
+    /// [an emergency](crate::emergency): nothing of it is kept, and no other process hears of it.
+    ///
+    /// What a store does not do about it is not done: newcomers that are to be refused do not come here.
+    fn force(&self, switch: Option<Setting>) {
+        let _ = switch;
+    }
 
     /// Holds everybody up for so long from now on, because what is guarded is unwell; or not, with none.
     fn report_unwell(&self, unwell_for: Option<Micros>) -> BoxFuture<'_, Result<(), StoreError>>;

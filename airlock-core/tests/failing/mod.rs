@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use airlock_core::gate::{Answer, Micros, Spec, SwitchState};
+use airlock_core::gate::{Answer, Micros, Setting, Spec, SwitchState};
 use airlock_core::observer::Observers;
 use airlock_core::store::{BoxFuture, Command, Gates, Lease, MemoryStore, Store, Survey, Watch};
 use airlock_core::{ConfigError, StoreError, Token};
@@ -87,6 +87,10 @@ impl Gates for FailingGates {
         because: Option<&'a str>,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         self.gates.switch(state, reopen_in, because)
+    }
+
+    fn force(&self, switch: Option<Setting>) {
+        self.gates.force(switch);
     }
 
     fn report_unwell(&self, unwell_for: Option<Micros>) -> BoxFuture<'_, Result<(), StoreError>> {

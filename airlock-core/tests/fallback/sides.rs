@@ -184,7 +184,7 @@ async fn operators_reach_both() {
 async fn what_was_closed_stays_closed() {
     let bench = bench(Outage::Local(1), 1);
     let closed = Setting { state: SwitchState::Closed, because: Some("inventory".into()), ..Setting::OPEN };
-    bench.store.hear(Conditions { switch: closed, unwell_until: 0 });
+    bench.store.hear(Conditions { switch: closed, unwell_until: 0, forced: false });
     open(&bench).await;
     let Err(Error::Refused(refusal)) = bench.airlock.try_enter(ROOM).await else { panic!("it is closed") };
     assert_eq!(refusal.because(), Some("inventory"));

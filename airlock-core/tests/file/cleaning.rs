@@ -102,10 +102,10 @@ fn settings_stay_until_they_are_over() {
     let folder = store.folder();
     let held = Setting { state: SwitchState::Hold, until: NOW + 10, because: None };
     let normal = Conditions::default();
-    let set = Conditions { switch: held, unwell_until: NOW + 20 };
+    let set = Conditions { switch: held, unwell_until: NOW + 20, forced: false };
     assert!(folder.swap_conditions("a", &normal, &set).expect("it is written"));
     let endless = Setting { state: SwitchState::Hold, until: NEVER, because: None };
-    let endless = Conditions { switch: endless, unwell_until: 0 };
+    let endless = Conditions { switch: endless, unwell_until: 0, forced: false };
     assert!(folder.swap_conditions("b", &normal, &endless).expect("it is written"));
     until(&clock, &store, NOW + 19);
     assert_eq!(clean(&store, Duration::ZERO), (0, 2));

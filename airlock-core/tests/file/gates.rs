@@ -144,7 +144,11 @@ fn what_holds_for_all_is_set_by_one_at_a_time() {
     let (folder, other) = (open(place.path()), open(place.path()));
     let normal = Conditions::default();
     let because = Some("taking stock".into());
-    let closed = Conditions { switch: Setting { state: SwitchState::Closed, until: NEVER, because }, unwell_until: 0 };
+    let closed = Conditions {
+        switch: Setting { state: SwitchState::Closed, until: NEVER, because },
+        unwell_until: 0,
+        forced: false,
+    };
     let unwell = Conditions { unwell_until: NOW, ..closed.clone() };
     assert_eq!(folder.conditions("jobs").expect("nothing is set"), normal);
     assert!(folder.swap_conditions("jobs", &normal, &closed).expect("it is written"));

@@ -127,7 +127,7 @@ fn only_its_owner_can_read_or_write() {
     let folder = open(&path);
     assert!(is_admitted(&folder, "a", 1, NOW));
     let closed = Setting { state: SwitchState::Closed, until: NEVER, because: None };
-    let closed = Conditions { switch: closed, unwell_until: 0 };
+    let closed = Conditions { switch: closed, unwell_until: 0, forced: false };
     assert!(folder.swap_conditions("jobs", &Conditions::default(), &closed).expect("it is written"));
     let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     assert_eq!(mode(&path), 0o700);

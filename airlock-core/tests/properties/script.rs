@@ -222,7 +222,10 @@ impl Script {
             because: self.random.one_in(2).then(|| "all of it".into()),
         });
         let unwell_until = if self.random.one_in(3) { now + self.random.below(2_000_000) } else { 0 };
-        Conditions { switch, unwell_until }
+        // An emergency has no end that a gate knows of.
+        let forced = self.random.one_in(4);
+        let switch = if forced { Setting { until: NEVER, ..switch } } else { switch };
+        Conditions { switch, unwell_until, forced }
     }
 
     fn newcomer(&mut self) -> Newcomer {

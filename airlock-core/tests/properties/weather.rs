@@ -32,7 +32,8 @@ impl Weather {
         };
         let lasts = |setting: &Setting| setting.until > now;
         let own = own.filter(lasts);
-        let in_force = own.clone().or(Some(conditions.switch.clone()).filter(lasts)).unwrap_or_default();
+        let in_force = own.clone().filter(|_| !conditions.forced);
+        let in_force = in_force.or(Some(conditions.switch.clone()).filter(lasts)).unwrap_or_default();
         let Setting { state, until, because } = in_force;
         let unwell_until = if conditions.unwell_until > now { conditions.unwell_until } else { 0 };
         Weather { own, state, until, because, unwell_until }

@@ -4,6 +4,7 @@ mod bad_input;
 mod client;
 #[allow(dead_code, reason = "shared with tests that use all of it")]
 mod crowd;
+mod emergency;
 mod holding;
 mod limits;
 mod options;

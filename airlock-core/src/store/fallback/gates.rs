@@ -360,6 +360,13 @@ impl Gates for FallbackGates {
         })
     }
 
+    fn force(&self, switch: Option<Setting>) {
+        if let Some(gates) = self.local() {
+            gates.force(switch.clone());
+        }
+        self.primary.force(switch);
+    }
+
     fn report_unwell(&self, unwell_for: Option<Micros>) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
             if let Some(gates) = self.local() {

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 pub use book::BreakerStatus;
 pub use side::GrantedBy;
+pub(crate) use side::by_nobody;
 
 use super::{Gates, MemoryStore, Store};
 use crate::clock::{Clock, TestClock};

@@ -12,7 +12,8 @@ pub enum GrantedBy {
     Primary,
     /// The local store of this process, during an outage of the airlock's own: its limit counts in this process only.
     Local,
-    /// Nobody was asked: such a permit takes no room, is never lost, and its fence is 0.
+    /// Nobody was asked, during an outage or by an operator's [emergency switch](crate::emergency): such a permit takes no
+    /// room, is never lost, and its fence is 0.
     Nobody,
 }
 
@@ -82,7 +83,7 @@ pub(super) fn with_key<'a>(verb: Verb<'a>, key: Key<'a>) -> Verb<'a> {
 }
 
 /// Somebody is let in, and nobody was asked.
-pub(super) fn by_nobody() -> Answer {
+pub(crate) fn by_nobody() -> Answer {
     let local = Some(Local { home: 0, slot: 0, serial: 0, side: NOBODY });
     let grant = Grant { local, fence: 0, floor: 0, until: NEVER, shared: false, waited: 0, leased: false };
     Answer { outcome: Outcome::Admitted(grant), more: false, next_at: None, now: 0 }

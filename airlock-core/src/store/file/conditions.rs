@@ -21,7 +21,7 @@ pub(super) fn written(airlock: &str, conditions: &Conditions) -> Result<Vec<u8>,
 /// The name of an airlock, and what holds for it.
 pub(super) fn parsed(blob: &[u8]) -> Result<(String, Conditions), BlobError> {
     let Airlock { airlock, conditions } = gate::open(MAGIC, blob)?;
-    let Conditions { switch, unwell_until } = &conditions;
+    let Conditions { switch, unwell_until, .. } = &conditions;
     if switch.until.max(*unwell_until) > NEVER {
         return Err(BlobError::corrupt("a setting beyond all times"));
     }

@@ -28,12 +28,13 @@ use tokio::sync::Notify;
 use gate::{Ear, Gate, TellLater, ToldList, tell_all};
 use shard::{Home, Shard};
 
+use super::settings::Settings;
 use super::{BoxFuture, Command, Gates, Lease, News, Store, Survey, Watch};
 use crate::clock::{Alarm, Clock, Due, TestClock};
 use crate::error::{ConfigError, StoreError};
 use crate::gate::{self as rules, Answer, Change, Effect, Effects, Ending, Enter, Entropy, Key};
-use crate::gate::{Conditions, Outcome, Setting, Spec, State, SwitchState, Verb};
 use crate::gate::{Ledger as _, Micros, Record};
+use crate::gate::{Outcome, Setting, Spec, State, SwitchState, Verb};
 use crate::observer::Observers;
 use crate::sync::Mutex;
 use crate::token::{Local, Secret, Token};
@@ -103,7 +104,7 @@ struct MemoryGates {
     hasher: RandomState,
     shards: Box<[Shard]>,
     /// What holds for all gates; each shard has it as well.
-    conditions: Mutex<Conditions>,
+    settings: Mutex<Settings>,
     /// Set once. Newcomers are refused under the shard's lock, so that none slips past the sweep of `close`.
     closing: AtomicBool,
     /// Somebody let go while closing.
@@ -146,7 +147,7 @@ impl MemoryGates {
             observers,
             hasher: RandomState::default(),
             shards: (0..shards).map(|index| Shard::new(index, floor)).collect(),
-            conditions: Mutex::new(Conditions::default()),
+            settings: Mutex::default(),
             closing: AtomicBool::new(false),
             let_go: Notify::new(),
         })
@@ -361,10 +362,11 @@ impl MemoryGates {
     }
 
     /// Has something hold for all gates, and lets in whom that lets in.
-    fn set_conditions(&self, change: impl FnOnce(&mut Conditions, Micros)) {
+    fn change_settings(&self, change: impl FnOnce(&mut Settings, Micros)) {
         // Kept to the end, so that two changes cannot mix.
-        let mut conditions = self.conditions.lock();
-        change(&mut conditions, self.clock.now());
+        let mut settings = self.settings.lock();
+        change(&mut settings, self.clock.now());
+        let conditions = settings.in_force();
         for shard in &self.shards {
             let gates = shard.lock().set_conditions(conditions.clone());
             for gate in gates {
@@ -531,17 +533,21 @@ impl Gates for MemoryGates {
         because: Option<&'a str>,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            self.set_conditions(|conditions, now| {
-                conditions.switch = Setting::new(state, reopen_in, because, now);
+            self.change_settings(|settings, now| {
+                settings.set.switch = Setting::new(state, reopen_in, because, now);
             });
             Ok(())
         })
     }
 
+    fn force(&self, switch: Option<Setting>) {
+        self.change_settings(|settings, _| settings.forced = switch);
+    }
+
     fn report_unwell(&self, unwell_for: Option<Micros>) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
-            self.set_conditions(|conditions, now| {
-                conditions.unwell_until = unwell_for.map_or(0, |unwell_for| now.saturating_add(unwell_for));
+            self.change_settings(|settings, now| {
+                settings.set.unwell_until = unwell_for.map_or(0, |unwell_for| now.saturating_add(unwell_for));
             });
             Ok(())
         })

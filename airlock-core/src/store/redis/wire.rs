@@ -8,9 +8,7 @@ pub use request::{command, header, strategy};
 
 use super::msgpack::{Reader, unexpected};
 use crate::error::StoreError;
-use crate::gate::{
-    Answer, Change, Denial, Effect, Ending, Grant, Holder, Inspection, Micros, Outcome, Place, SwitchState, Waiter,
-};
+use crate::gate::{Answer, Change, Denial, Effect, Ending, Grant, Holder, Inspection, Micros, Outcome, Place, Waiter};
 pub use crate::store::shared::TicketId;
 
 /// Which form of keys and calls the script is for.
@@ -206,16 +204,6 @@ pub fn message(bytes: &[u8]) -> Result<Message, StoreError> {
     let change = change(what, &mut reader)?;
     reader.finish()?;
     Ok(Message { name, resource, id, change })
-}
-
-fn switch_name(state: SwitchState) -> &'static str {
-    match state {
-        SwitchState::Open => "open",
-        SwitchState::Closed => "closed",
-        SwitchState::Hold => "hold",
-        SwitchState::Drain => "drain",
-        SwitchState::Bypass => "bypass",
-    }
 }
 
 fn denial(name: &str) -> Result<Denial, StoreError> {

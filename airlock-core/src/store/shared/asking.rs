@@ -119,6 +119,11 @@ impl Gates for SharedGates {
         }))
     }
 
+    fn force(&self, switch: Option<Setting>) {
+        self.settings.lock().forced = switch;
+        self.look_at_all();
+    }
+
     fn report_unwell(&self, unwell_for: Option<Micros>) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.set_shared(move |conditions, now| {
             conditions.unwell_until = unwell_for.map_or(0, |unwell_for| now.saturating_add(unwell_for));

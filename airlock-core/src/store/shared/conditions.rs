@@ -16,7 +16,7 @@ pub(crate) fn written(conditions: &Conditions) -> Vec<u8> {
     }
     let Setting { state, until, because } = &conditions.switch;
     let because = because.as_deref().unwrap_or_default();
-    format!("{} {until} {} {because}", name(*state), conditions.unwell_until).into_bytes()
+    format!("{} {until} {} {because}", state.name(), conditions.unwell_until).into_bytes()
 }
 
 fn parsed(held: &[u8]) -> Option<Conditions> {
@@ -24,10 +24,10 @@ fn parsed(held: &[u8]) -> Option<Conditions> {
         return Some(Conditions::default());
     }
     let mut parts = std::str::from_utf8(held).ok()?.splitn(4, ' ');
-    let state = state(parts.next()?)?;
+    let state = SwitchState::named(parts.next()?)?;
     let (until, unwell_until) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
     let because = parts.next().filter(|because| !because.is_empty()).map(Into::into);
-    Some(Conditions { switch: Setting { state, until, because }, unwell_until })
+    Some(Conditions { switch: Setting { state, until, because }, unwell_until, forced: false })
 }
 
 pub(crate) fn understood(held: &[u8]) -> Result<Conditions, StoreError> {
@@ -72,31 +72,16 @@ fn kept(conditions: &Conditions, now: Micros) -> (Vec<u8>, Option<Duration>) {
     (written(conditions), kept_for)
 }
 
-const STATES: [(SwitchState, &str); 5] = [
-    (SwitchState::Open, "open"),
-    (SwitchState::Closed, "closed"),
-    (SwitchState::Hold, "hold"),
-    (SwitchState::Drain, "drain"),
-    (SwitchState::Bypass, "bypass"),
-];
-
-fn name(state: SwitchState) -> &'static str {
-    STATES.iter().find(|(known, _)| *known == state).map_or("open", |(_, name)| name)
-}
-
-fn state(name: &str) -> Option<SwitchState> {
-    STATES.iter().find(|(_, known)| *known == name).map(|(state, _)| *state)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn reads_what_it_wrote() {
-        for (state, _) in STATES {
+        for state in SwitchState::ALL {
             let because = Some("a sale, from 9 to 10".into());
-            let conditions = Conditions { switch: Setting { state, until: 7, because }, unwell_until: NEVER };
+            let switch = Setting { state, until: 7, because };
+            let conditions = Conditions { switch, unwell_until: NEVER, forced: false };
             assert_eq!(parsed(&written(&conditions)), Some(conditions));
         }
         assert_eq!(parsed(b""), Some(Conditions::default()));

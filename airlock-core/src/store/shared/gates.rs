@@ -13,6 +13,7 @@ use super::{Answered, Asked, Call, Inner, TicketId, Woken, jittered};
 use crate::error::StoreError;
 use crate::gate::{Answer, Change, Conditions, Ending, Grant, Key, Micros, Outcome, RETRY_HORIZON, Record, Spec, Verb};
 use crate::observer::Observers;
+use crate::store::settings::Settings;
 use crate::store::{News, Session};
 use crate::sync::Mutex;
 use crate::token::Token;
@@ -24,7 +25,7 @@ pub(super) struct SharedGates {
     pub(super) observers: Observers,
     queues: Queues,
     pub(super) node: Mutex<Node>,
-    conditions: Mutex<Conditions>,
+    pub(super) settings: Mutex<Settings>,
     /// Set once it is known what holds for the whole airlock, which is before anything is decided.
     informed: OnceCell<()>,
     /// Resources that were asked for since they were last listed, and when a gate wants to be looked at.
@@ -73,7 +74,7 @@ impl SharedGates {
             observers,
             queues: Queues::default(),
             node: Mutex::default(),
-            conditions: Mutex::default(),
+            settings: Mutex::default(),
             informed: OnceCell::new(),
             used: Mutex::default(),
             closing: AtomicBool::new(false),
@@ -170,7 +171,7 @@ impl SharedGates {
     async fn decide(&self, resource: &str, asked: &[Asked]) -> Result<Vec<Known>, StoreError> {
         // A process may be over within the second that others are given to hear of a switch.
         self.informed.get_or_try_init(|| self.learn_conditions()).await?;
-        let conditions = self.conditions();
+        let conditions = self.settings.lock().in_force();
         let call = Call {
             spec: &self.spec,
             conditions: &conditions,
@@ -427,8 +428,9 @@ impl SharedGates {
         true
     }
 
+    /// What is set, as far as this node knows.
     pub(super) fn conditions(&self) -> Conditions {
-        self.conditions.lock().clone()
+        self.settings.lock().set.clone()
     }
 
     async fn learn_conditions(&self) -> Result<(), StoreError> {
@@ -441,7 +443,7 @@ impl SharedGates {
     }
 
     pub(super) fn set_conditions(&self, conditions: Conditions) -> bool {
-        let mut known = self.conditions.lock();
+        let known = &mut self.settings.lock().set;
         let changed = *known != conditions;
         *known = conditions;
         changed

@@ -15,6 +15,7 @@ do
     burst = h[4], leased = h[5], capacity = h[6], group_capacity = h[7], presence = h[8], claim_window = h[9],
     requeue = h[10], refresh_after = h[11], step_bound = h[12],
     switch = { state = h[13], ends_at = h[14], because = h[15] }, node_presence = h[16], confirmation = h[17],
+    is_forced = h[18],
   }
 end
 -- Which fields were looked up; anew, where those before have changed what was there.

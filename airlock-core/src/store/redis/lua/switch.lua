@@ -2,10 +2,11 @@
 parts[#parts + 1] = function()
   local OPEN = { state = 'open', ends_at = NEVER, because = false }
 
-  -- What is in force: the resource's own setting, else the airlock's.
+  -- What is in force: the resource's own setting, else the airlock's; in an emergency that alone.
   function step.setting()
-    if meta.switch then return meta.switch end
     local airlocks = spec.switch
+    if spec.is_forced then return airlocks end
+    if meta.switch then return meta.switch end
     return airlocks.ends_at > now and airlocks or OPEN
   end
 

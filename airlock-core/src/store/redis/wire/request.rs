@@ -1,7 +1,7 @@
 //! What is asked of the script.
 
 use super::super::msgpack::Writer;
-use super::{LAYOUT, NodeId, TicketId, switch_name};
+use super::{LAYOUT, NodeId, TicketId};
 use crate::error::StoreError;
 use crate::gate::{
     Conditions, Enter, Key, Micros, NEVER, OnMissed, OnReentry, Pick, Record, Spec, Stay, SwitchState, Verb, Whom,
@@ -34,9 +34,9 @@ pub fn header(
     writer.flag(line.on_missed == OnMissed::Requeue)?;
     writer.number(line.refresh_after().min(NEVER))?.number(spec.step_bound.into())?;
     let switch = &conditions.switch;
-    writer.bytes(switch_name(switch.state))?.number(switch.until.min(NEVER))?.maybe_bytes(switch.because.as_deref())?;
+    writer.bytes(switch.state.name())?.number(switch.until.min(NEVER))?.maybe_bytes(switch.because.as_deref())?;
     writer.number(spec.shared.map_or(0, |nodes| nodes.presence).min(NEVER))?;
-    writer.number(spec.shared.map_or(0, |nodes| nodes.confirmation).min(NEVER))?;
+    writer.number(spec.shared.map_or(0, |nodes| nodes.confirmation).min(NEVER))?.flag(conditions.forced)?;
     header.extend(writer.finish()?);
     Ok(header)
 }
@@ -126,7 +126,7 @@ pub fn command(verb: &Verb<'_>, entropy: u64, node: Option<&NodeId>) -> Result<V
         }
         Verb::Switch { state, reopen_in, because } => {
             let mut writer = Writer::new();
-            writer.maybe_bytes(state.map(switch_name))?.maybe_number(reopen_in.map(|after| after.min(NEVER)))?;
+            writer.maybe_bytes(state.map(SwitchState::name))?.maybe_number(reopen_in.map(|after| after.min(NEVER)))?;
             writer.maybe_bytes(because)?;
             packed.0.extend(writer.finish()?);
         }
