@@ -2,6 +2,7 @@
 //! its own that nobody tells what the others do.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use airlock_core::gate::{Micros, Spec, Table};
 use airlock_core::observer::Observers;
 use airlock_core::store::shared::{self, Backend, Call, Decided, Driver, InUse, Polled, Query, Runtime};
 use airlock_core::store::{BoxFuture, Gates, Store};
-use airlock_core::{ConfigError, StoreError};
+use airlock_core::{Airlock, ConfigError, Error, Reason, Seal, StoreError, Switch};
+use tokio::sync::Notify;
 
 /// What all nodes see.
 #[derive(Default)]
@@ -112,4 +114,69 @@ mod shelf {
     use super::*;
 
     airlock_core::conformance_suite!(Nodes::default());
+}
+
+/// The same, but one question for what is set is answered later than it was read.
+struct Late {
+    node: Node,
+    /// Whether the next one is.
+    is_next: Arc<AtomicBool>,
+    /// From when on it may be.
+    told: Arc<Notify>,
+}
+
+impl Backend for Late {
+    fn decide<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Decided, StoreError>> {
+        self.node.decide(call)
+    }
+
+    fn settings<'a>(&'a self, airlock: &'a str) -> BoxFuture<'a, Result<(Vec<u8>, Micros), StoreError>> {
+        let read = self.node.settings(airlock);
+        let is_late = self.is_next.swap(false, Ordering::SeqCst);
+        Box::pin(async move {
+            if is_late {
+                self.told.notified().await;
+            }
+            read.await
+        })
+    }
+
+    fn swap_settings<'a>(
+        &'a self,
+        airlock: &'a str,
+        held: &'a [u8],
+        wanted: &'a [u8],
+        kept_for: Option<Duration>,
+    ) -> BoxFuture<'a, Result<bool, StoreError>> {
+        self.node.swap_settings(airlock, held, wanted, kept_for)
+    }
+
+    fn in_use<'a>(&'a self, query: Query<'a>) -> BoxFuture<'a, Result<InUse, StoreError>> {
+        self.node.in_use(query)
+    }
+}
+
+/// What was read before something was set, and comes after it, undid the switch until it was read again.
+#[tokio::test]
+async fn g20_what_is_set_is_not_undone_by_what_was_read_before() {
+    let (is_next, told) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
+    let backend = Late { node: Node(Arc::default()), is_next: is_next.clone(), told: told.clone() };
+    // Nobody looks by himself while this lasts.
+    let options = shared::Options { re_ask: Duration::from_secs(3600), ..shared::Options::new("a shelf") };
+    let driver = Driver::new(backend, Runtime::current().expect("there is one"), options);
+    let airlock = Airlock::builder("shelf").seal(Seal::lock()).store(Plain(driver.clone()));
+    let airlock = airlock.build().expect("a valid configuration");
+    is_next.store(true, Ordering::SeqCst);
+    let looking = tokio::spawn({
+        let driver = driver.clone();
+        async move { driver.look().await }
+    });
+    while is_next.load(Ordering::SeqCst) {
+        tokio::task::yield_now().await;
+    }
+    airlock.switch(Switch::closed()).await.expect("the store works");
+    told.notify_one();
+    looking.await.expect("no panic");
+    let error = airlock.try_enter("room").await.expect_err("it is closed");
+    assert!(matches!(&error, Error::Refused(refusal) if refusal.reason == Reason::Closed), "{error}");
 }

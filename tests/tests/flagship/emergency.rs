@@ -51,6 +51,19 @@ async fn the_environment_closes_the_waiting_room_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_environment_lets_everybody_into_the_waiting_room() {
+    let server = Flagship::start_in(&AWAY, &[("AIRLOCK_SWITCH", OsStr::new("bypass"))]);
+    let client = Client::of(&server);
+    let first = client.get("/shop", &[("accept", "text/html"), ("sec-fetch-mode", "navigate")]).await;
+    assert_eq!(first.status, 200, "{first:?}");
+    // With its pass, as the next page would be asked for.
+    let cookies = first.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().expect("text"));
+    let cookies: Vec<&str> = cookies.filter_map(|cookie| cookie.split(';').next()).collect();
+    let again = [("accept", "text/html"), ("sec-fetch-mode", "navigate"), ("cookie", &*cookies.join("; "))];
+    assert_eq!(client.get("/shop", &again).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_is_obeyed_while_it_runs() {
     let path: PathBuf = std::env::temp_dir().join(format!("airlock-emergency-{}", std::process::id()));
     let new = path.with_extension("new");

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, OnceCell, oneshot};
+use tokio::sync::{Mutex as AsyncMutex, Notify, OnceCell, oneshot};
 
 use super::node::{Node, Waiter, lose};
 use super::queue::{Entry, Queues, Reply};
@@ -26,6 +26,8 @@ pub(super) struct SharedGates {
     queues: Queues,
     pub(super) node: Mutex<Node>,
     pub(super) settings: Mutex<Settings>,
+    /// Who sets something for the whole airlock.
+    setting: AsyncMutex<()>,
     /// Set once it is known what holds for the whole airlock, which is before anything is decided.
     informed: OnceCell<()>,
     /// Resources that were asked for since they were last listed, and when a gate wants to be looked at.
@@ -75,6 +77,7 @@ impl SharedGates {
             queues: Queues::default(),
             node: Mutex::default(),
             settings: Mutex::default(),
+            setting: AsyncMutex::default(),
             informed: OnceCell::new(),
             used: Mutex::default(),
             closing: AtomicBool::new(false),
@@ -434,19 +437,20 @@ impl SharedGates {
     }
 
     async fn learn_conditions(&self) -> Result<(), StoreError> {
-        let conditions = super::conditions::read(self).await.map_err(|error| {
+        let learned = self.look_at_settings().await.map_err(|error| {
             // It was only looked at: nothing of what was to be asked was carried out.
             StoreError::not_executed(error.to_string()).caused_by(error)
-        })?;
-        self.set_conditions(conditions);
-        Ok(())
+        });
+        learned.map(drop)
     }
 
-    pub(super) fn set_conditions(&self, conditions: Conditions) -> bool {
-        let known = &mut self.settings.lock().set;
-        let changed = *known != conditions;
-        *known = conditions;
-        changed
+    /// Reads what is set. Answers whether it is news.
+    pub(super) async fn look_at_settings(&self) -> Result<bool, StoreError> {
+        let before = self.settings.lock().changes;
+        let set = super::conditions::read(self).await?;
+        let mut settings = self.settings.lock();
+        // Somebody else has read or set something meanwhile: what was read here may be older.
+        Ok(settings.changes == before && settings.hear(set))
     }
 
     /// Looks at every gate at which somebody of this node waits, because something changed for all.
@@ -458,8 +462,12 @@ impl SharedGates {
     }
 
     pub(super) async fn set_shared(&self, change: impl Fn(&mut Conditions, Micros)) -> Result<(), StoreError> {
-        let conditions = super::conditions::change(self, change).await?;
-        self.set_conditions(conditions);
+        {
+            // One after the other, so that what is known here in the end is what was set last.
+            let _turn = self.setting.lock().await;
+            let conditions = super::conditions::change(self, change).await?;
+            self.settings.lock().hear(conditions);
+        }
         self.look_at_all();
         Ok(())
     }
