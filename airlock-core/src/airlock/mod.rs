@@ -28,7 +28,7 @@ use crate::error::{Error, InvalidEntrant, Reason, Refusal, StoreError};
 use crate::gate::{Answer, Denial, Enter, Inspection, Key, Micros, Outcome, Page, Spec, Stay, Verb, Whom};
 use crate::observer::Observers;
 use crate::permit::Permit;
-use crate::store::{Command, Gates, Survey};
+use crate::store::{Command, Gates, Survey, SurveyQuery};
 use crate::switch::Switch;
 use crate::token::{Secret, Token};
 use entering::{lease, lease_of};
@@ -71,6 +71,12 @@ impl Airlock {
     /// How soon somebody who is away is told to ask again: a third of its presence, and at most half of its claim window.
     pub fn refresh_after(&self) -> Duration {
         Duration::from_micros(self.0.spec.line.refresh_after())
+    }
+
+    /// How many may be inside at one resource, as configured; none where a rate alone limits. What is in force there is in
+    /// an [inspection](Airlock::inspect).
+    pub fn limit(&self) -> Option<u32> {
+        self.0.spec.leased.then_some(self.0.spec.limit)
     }
 
     /// How many may wait at one gate.
@@ -243,13 +249,35 @@ impl Airlock {
         }
     }
 
-    /// Resources in use, busiest first. Needs a tokio runtime with time enabled.
+    /// Resources in use, busiest first, and what is set for all of them. Needs a tokio runtime with time enabled.
     ///
     /// # Errors
     ///
     /// Unavailable.
     pub async fn survey(&self, offset: usize, count: usize) -> Result<Survey, Error> {
-        Ok(self.within_timeout(self.0.gates.survey(offset, count)).await?)
+        self.search("", offset, count).await
+    }
+
+    /// The same of those whose names contain a text, whatever its ASCII case.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use airlock_core::{Airlock, Seal};
+    /// # let imports = Airlock::builder("imports").seal(Seal::semaphore(2)).build()?;
+    /// let _inside = (imports.try_enter("tenant:acme").await?, imports.try_enter("tenant:zeta").await?);
+    /// let found = imports.search("ACME", 0, 10).await?;
+    /// assert_eq!((found.total, &*found.resources[0].resource), (1, "tenant:acme"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Unavailable.
+    pub async fn search(&self, text: &str, offset: usize, count: usize) -> Result<Survey, Error> {
+        let query = SurveyQuery { text, offset, count };
+        Ok(self.within_timeout(self.0.gates.survey(query)).await?)
     }
 
     /// Overrides the limit of one resource, or with `None` returns to the configured one. Raising it lets

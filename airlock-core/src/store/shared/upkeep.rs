@@ -43,7 +43,7 @@ pub(super) async fn run(gates: Weak<SharedGates>) {
 
 /// What others may have set, and where this node is busy. What fails is tried again the next time.
 pub(super) async fn look(me: &Arc<SharedGates>) {
-    if let Ok(conditions) = super::conditions::read(me).await
+    if let Ok((conditions, _)) = super::conditions::read(me).await
         && me.set_conditions(conditions)
     {
         me.look_at_all();
