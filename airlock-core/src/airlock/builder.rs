@@ -146,7 +146,7 @@ impl Builder {
             spec,
             needs_tokens: gates.needs_tokens(),
             gates,
-            _observers: observers,
+            observers,
             admission: self.admission,
             store_timeout: self.store_timeout,
             health: (self.health.0, counts_for),

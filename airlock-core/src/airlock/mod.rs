@@ -26,7 +26,7 @@ use crate::admission::Admission;
 use crate::entrant::Entrant;
 use crate::error::{Error, InvalidEntrant, Reason, Refusal, StoreError};
 use crate::gate::{Answer, Denial, Enter, Inspection, Key, Micros, Outcome, Page, Spec, Stay, Verb, Whom};
-use crate::observer::Observers;
+use crate::observer::{Events, Observer, Observers, Subscription};
 use crate::permit::Permit;
 use crate::store::{Command, Gates, Survey, SurveyQuery};
 use crate::switch::Switch;
@@ -42,8 +42,7 @@ pub struct Airlock(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) spec: Spec,
     pub(crate) gates: Arc<dyn Gates>,
-    /// Told for as long as this airlock exists.
-    _observers: Observers,
+    pub(crate) observers: Observers,
     needs_tokens: bool,
     admission: Arc<dyn Admission>,
     store_timeout: Duration,
@@ -343,6 +342,33 @@ impl Airlock {
     /// inside looks again when this has grown.
     pub fn evictions(&self) -> u64 {
         self.0.evictions.load(Ordering::Acquire)
+    }
+
+    /// Has an observer told of every transition from now on, until the subscription is dropped: for what comes to know the
+    /// airlock after it was [built](Builder::observer).
+    pub fn subscribe(&self, observer: impl Observer) -> Subscription {
+        self.0.observers.subscribe(Arc::new(observer))
+    }
+
+    /// What happens from now on, as a stream. Of a fleet, what this process decided: each transition is told where the
+    /// command came from that caused it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use airlock_core::{Airlock, Seal};
+    /// use airlock_core::observer::{EventKind, Happened};
+    ///
+    /// let imports = Airlock::builder("imports").seal(Seal::semaphore(2)).build()?;
+    /// let mut events = imports.events();
+    /// let _inside = imports.try_enter("tenant:acme").await?;
+    /// let Some(Happened::Event(event)) = events.next().await else { panic!("it has happened") };
+    /// assert_eq!((&*event.resource, event.kind), ("tenant:acme", EventKind::Admitted));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn events(&self) -> Events {
+        Events::of(&self.0.observers)
     }
 
     /// Shuts this process's part of the airlock down: newcomers and waiters are refused as
