@@ -25,6 +25,8 @@ pub(super) struct SharedGates {
     queues: Queues,
     pub(super) node: Mutex<Node>,
     conditions: Mutex<Conditions>,
+    /// How often this process has set them.
+    settings: AtomicUsize,
     /// Resources that were asked for since they were last listed, and when a gate wants to be looked at.
     pub(super) used: Mutex<HashMap<Arc<str>, Option<Instant>>>,
     pub(super) closing: AtomicBool,
@@ -72,6 +74,7 @@ impl SharedGates {
             queues: Queues::default(),
             node: Mutex::default(),
             conditions: Mutex::default(),
+            settings: AtomicUsize::new(0),
             used: Mutex::default(),
             closing: AtomicBool::new(false),
             under_way: AtomicUsize::new(0),
@@ -426,11 +429,20 @@ impl SharedGates {
         self.conditions.lock().clone()
     }
 
-    pub(super) fn set_conditions(&self, conditions: Conditions) -> bool {
+    /// What was set by this process so far, for who looks what others have set.
+    pub(super) fn settings(&self) -> usize {
+        self.settings.load(Ordering::SeqCst)
+    }
+
+    /// Takes what somebody looked at over, unless this process has set something since: then it is older than what is known.
+    /// Answers whether it is news.
+    pub(super) fn see_conditions(&self, conditions: Conditions, settings: usize) -> bool {
         let mut known = self.conditions.lock();
-        let changed = *known != conditions;
-        *known = conditions;
-        changed
+        let news = *known != conditions && self.settings() == settings;
+        if news {
+            *known = conditions;
+        }
+        news
     }
 
     /// Looks at every gate at which somebody of this node waits, because something changed for all.
@@ -443,7 +455,11 @@ impl SharedGates {
 
     pub(super) async fn set_shared(&self, change: impl Fn(&mut Conditions, Micros)) -> Result<(), StoreError> {
         let conditions = super::conditions::change(self, change).await?;
-        self.set_conditions(conditions);
+        {
+            let mut known = self.conditions.lock();
+            self.settings.fetch_add(1, Ordering::SeqCst);
+            *known = conditions;
+        }
         self.look_at_all();
         Ok(())
     }

@@ -43,8 +43,9 @@ pub(super) async fn run(gates: Weak<SharedGates>) {
 
 /// What others may have set, and where this node is busy. What fails is tried again the next time.
 pub(super) async fn look(me: &Arc<SharedGates>) {
+    let settings = me.settings();
     if let Ok((conditions, _)) = super::conditions::read(me).await
-        && me.set_conditions(conditions)
+        && me.see_conditions(conditions, settings)
     {
         me.look_at_all();
     }
