@@ -101,6 +101,7 @@ Examples:
       while that server is away, two at once by this process alone
 
 Copies that share a store need one AIRLOCK_KEY to know each other's visitors of /shop: `openssl rand -hex 32`.
+/admin is for the user admin with the password AIRLOCK_ADMIN_PASSWORD; without, one is made up and printed.
 Set RUST_LOG=airlock=debug to see every admission, wait and refusal.";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
