@@ -37,14 +37,25 @@
 //!
 //! With the feature `waiting-room`, `WaitingRoom` puts a page in front of a router that keeps people their place in line
 //! and lets them in by itself.
+//!
+//! With the feature `admin`, the function `admin` makes a router with a live dashboard for the operator, and the same as JSON.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "admin")]
+mod admin;
 mod enter;
+#[cfg(any(feature = "admin", feature = "waiting-room"))]
+mod nonce;
+#[cfg(any(feature = "admin", feature = "waiting-room"))]
+mod origin;
 mod path;
 #[cfg(feature = "waiting-room")]
 mod room;
 
+#[cfg(feature = "admin")]
+#[cfg_attr(docsrs, doc(cfg(feature = "admin")))]
+pub use admin::admin;
 pub use airlock_core::*;
 pub use airlock_tower::*;
 pub use enter::{Enter, EnterRejection, Gate, Refused};
@@ -57,6 +68,13 @@ pub use room::{
 };
 
 /// The README's code is code.
-#[cfg(all(doctest, feature = "redis", feature = "blocking", feature = "sqlite", feature = "waiting-room"))]
+#[cfg(all(
+    doctest,
+    feature = "admin",
+    feature = "redis",
+    feature = "blocking",
+    feature = "sqlite",
+    feature = "waiting-room"
+))]
 #[doc = include_str!("../README.md")]
 pub struct Readme;

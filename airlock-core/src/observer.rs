@@ -1,13 +1,14 @@
 //! What happened, told to whoever wants to know.
 
-use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+mod events;
+mod observers;
+
 use std::time::Duration;
 
-use crate::gate::{Change, Denial, Effect, Ending, Micros};
-use crate::sync::Mutex;
+pub use events::{Events, Happened, OwnedEvent, OwnedFailover};
+pub use observers::{Observers, Subscription};
+
+use crate::gate::{Denial, Ending};
 
 /// Is told of every transition of every gate.
 ///
@@ -84,7 +85,8 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    fn name(&self) -> &'static str {
+    /// In one word, as it is logged: `admitted`, `refused`, `released`.
+    pub fn name(&self) -> &'static str {
         match self {
             EventKind::Admitted => "admitted",
             EventKind::Queued => "queued",
@@ -126,131 +128,4 @@ pub enum FailoverKind {
     Over,
     /// Its store answers again.
     Back,
-}
-
-/// The observers of one airlock, and its log.
-///
-/// Handed to a [`Store`](crate::store::Store) when it is opened; a store reports each change of its gates.
-#[derive(Clone)]
-pub struct Observers(Arc<Inner>);
-
-struct Inner {
-    airlock: Arc<str>,
-    any: AtomicBool,
-    list: Vec<Arc<dyn Observer>>,
-    /// Those of other airlocks of the same name on the same store, for as long as these exist.
-    joined: Mutex<Vec<Weak<Inner>>>,
-}
-
-impl Observers {
-    pub(crate) fn new(airlock: Arc<str>, list: Vec<Arc<dyn Observer>>) -> Self {
-        let any = AtomicBool::new(!list.is_empty());
-        Observers(Arc::new(Inner { airlock, any, list, joined: Mutex::default() }))
-    }
-
-    /// Has these told of what those are told.
-    pub(crate) fn join(&self, others: &Observers) {
-        let mut joined = self.0.joined.lock();
-        joined.retain(|others| others.strong_count() > 0);
-        if !others.0.list.is_empty() {
-            joined.push(Arc::downgrade(&others.0));
-        }
-        self.0.any.store(!self.0.list.is_empty() || !joined.is_empty(), Ordering::Release);
-    }
-
-    /// Whether anybody wants to know. When nobody does, a store need not record what happens.
-    pub fn listening(&self) -> bool {
-        self.0.any.load(Ordering::Relaxed) || tracing::enabled!(target: "airlock", tracing::Level::DEBUG)
-    }
-
-    /// Reports a change.
-    pub fn changed<Id>(&self, resource: &str, effect: &Effect<Id>, now: Micros) {
-        let kind = match effect.change {
-            Change::Admitted | Change::Granted(_) => EventKind::Admitted,
-            Change::Queued => EventKind::Queued,
-            Change::Offered => EventKind::Offered,
-            Change::Requeued => EventKind::Requeued,
-            Change::Ended(ending) => EventKind::Ended(ending),
-        };
-        let span = |from: Micros, to: Micros| Duration::from_micros(to.saturating_sub(from));
-        let was_in = effect.since > 0;
-        self.tell(&Event {
-            airlock: &self.0.airlock,
-            resource,
-            identity: effect.identity.as_deref(),
-            kind,
-            fence: (effect.fence > 0).then_some(effect.fence),
-            waited: (kind != EventKind::Queued).then(|| span(effect.arrival, if was_in { effect.since } else { now })),
-            held: (was_in && matches!(kind, EventKind::Ended(_))).then(|| span(effect.since, now)),
-        });
-    }
-
-    /// Reports a refusal, which changes nothing.
-    pub fn refused(&self, resource: &str, identity: Option<&str>, denial: Denial) {
-        self.plain(resource, identity, EventKind::Refused(denial));
-    }
-
-    /// Reports a new limit.
-    pub fn resized(&self, resource: &str, limit: Option<u32>) {
-        self.plain(resource, None, EventKind::Resized(limit));
-    }
-
-    fn plain(&self, resource: &str, identity: Option<&str>, kind: EventKind) {
-        let airlock = &*self.0.airlock;
-        self.tell(&Event { airlock, resource, identity, kind, fence: None, waited: None, held: None });
-    }
-
-    /// Reports that a resource is decided elsewhere, or by its own store again. `policy` is what is done meanwhile.
-    pub(crate) fn failed_over(&self, resource: Option<&str>, kind: FailoverKind, policy: &str) {
-        let airlock = &*self.0.airlock;
-        match kind {
-            FailoverKind::Over => tracing::warn!(
-                target: "airlock",
-                airlock,
-                event = "failed-over",
-                policy,
-                "the store failed too often for a resource, and is left alone for a while",
-            ),
-            FailoverKind::Back => tracing::info!(
-                target: "airlock",
-                airlock,
-                event = "failed-back",
-                policy,
-                "the store answers again for a resource",
-            ),
-        }
-        let failover = Failover { airlock, resource, kind };
-        self.tell_each(|observer| observer.on_failover(&failover));
-    }
-
-    fn tell(&self, event: &Event<'_>) {
-        // Names of resources and identities are other people's: they go to observers, not into logs.
-        tracing::debug!(
-            target: "airlock",
-            airlock = event.airlock,
-            event = event.kind.name(),
-            fence = event.fence,
-            waited_us = event.waited.map(|waited| waited.as_micros() as u64),
-            held_us = event.held.map(|held| held.as_micros() as u64),
-        );
-        self.tell_each(|observer| observer.on_event(event));
-    }
-
-    fn tell_each(&self, tell: impl Fn(&dyn Observer)) {
-        if !self.0.any.load(Ordering::Acquire) {
-            return;
-        }
-        let joined: Vec<_> = self.0.joined.lock().iter().filter_map(Weak::upgrade).collect();
-        for observer in self.0.list.iter().chain(joined.iter().flat_map(|others| &others.list)) {
-            if catch_unwind(AssertUnwindSafe(|| tell(&**observer))).is_err() {
-                tracing::error!(target: "airlock", airlock = &*self.0.airlock, "an observer panicked");
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Observers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Observers").field("airlock", &self.0.airlock).finish_non_exhaustive()
-    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use airlock_core::gate::{Denial, Stay};
 use airlock_core::observer::{Event, EventKind};
 use airlock_core::store::NoopStore;
-use airlock_core::{Airlock, Builder, Entered, Entrant, Error, Rate, Reason, Seal, Switch, Whom};
+use airlock_core::{Airlock, Builder, Door, Entered, Entrant, Error, Rate, Reason, Seal, Switch, Whom};
 
 fn airlock(store: &NoopStore) -> Airlock {
     build(Airlock::builder("imports").seal(Seal::lock()), store)
@@ -79,6 +79,8 @@ async fn shut_refuses_everybody_at_once() {
     assert_eq!(store.asked().len(), 3);
     let closed = build(Airlock::builder("b").seal(Seal::lock()), &NoopStore::refusing(Denial::Closed));
     assert_eq!(reason(closed.try_enter("a").await), Reason::Closed);
+    assert!(matches!(closed.door("a").await, Ok(Door::Closed { .. })));
+    assert_eq!(airlock.door("a").await.ok(), Some(Door::Open));
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use airlock_core::gate::Denial;
-use airlock_core::observer::{Event, EventKind};
+use airlock_core::observer::{Event, EventKind, Happened};
+use airlock_core::store::MemoryStore;
 use airlock_core::{Airlock, Ending, Entered, Entrant, Error, Seal, Standing, Whom};
 
 const ROOM: &str = "tenant-of-somebody";
@@ -60,6 +61,66 @@ async fn observers_hear_of_every_transition_by_name() -> Result<(), Error> {
         (EventKind::Resized(None), None, false),
     ];
     assert_eq!(*seen.lock().unwrap(), expected);
+    Ok(())
+}
+
+/// A list of what an observer heard.
+fn listener() -> (Arc<Mutex<Vec<EventKind>>>, impl Fn(&Event<'_>)) {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let notes = heard.clone();
+    (heard, move |event: &Event<'_>| notes.lock().unwrap().push(event.kind))
+}
+
+#[tokio::test]
+async fn who_subscribes_hears_of_all_from_then_on_until_it_ends() -> Result<(), Error> {
+    // Of two airlocks of one name on one store, whichever is asked.
+    let store = MemoryStore::new();
+    let airlock = || Airlock::builder("doors").seal(Seal::semaphore(9)).store(store.clone()).build().expect("it works");
+    let (one, other) = (airlock(), airlock());
+    let _before = one.try_enter(ROOM).await?;
+    for here in [&one, &other] {
+        let (heard, observer) = listener();
+        let subscription = here.subscribe(observer);
+        drop((one.try_enter(ROOM).await?, other.try_enter(ROOM).await?));
+        let (admitted, released) = (EventKind::Admitted, EventKind::Ended(Ending::Released));
+        assert_eq!(*heard.lock().unwrap(), [admitted, admitted, released, released]);
+        drop(subscription);
+        drop(one.try_enter(ROOM).await?);
+        assert_eq!(heard.lock().unwrap().len(), 4, "it is over");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn events_come_as_a_stream() -> Result<(), Error> {
+    let airlock = Airlock::builder("doors").seal(Seal::lock()).build().expect("a valid configuration");
+    let mut events = airlock.events();
+    let permit = airlock.try_enter(Entrant::new(ROOM).identity(ADA)).await?;
+    let Some(Happened::Event(event)) = events.next().await else { panic!("she is inside") };
+    assert_eq!((&*event.airlock, &*event.resource, event.identity.as_deref()), ("doors", ROOM, Some(ADA)));
+    assert_eq!((event.kind, event.fence), (EventKind::Admitted, Some(permit.fence())));
+    // The airlock is gone with its last permit, and what happened to the last is told.
+    drop(airlock);
+    drop(permit);
+    let Some(Happened::Event(event)) = events.next().await else { panic!("she is out") };
+    assert_eq!(event.kind, EventKind::Ended(Ending::Released));
+    assert_eq!(events.next().await, None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_does_not_take_the_events_is_told_how_many_are_lost() -> Result<(), Error> {
+    let airlock = Airlock::builder("doors").seal(Seal::lock()).build().expect("a valid configuration");
+    let mut events = airlock.events();
+    for _ in 0..1000 {
+        drop(airlock.try_enter(ROOM).await?);
+    }
+    assert_eq!(events.next().await, Some(Happened::Missed(2000 - 1024)));
+    for _ in 0..1024 {
+        assert!(matches!(events.next().await, Some(Happened::Event(_))));
+    }
+    let last = airlock.try_enter(ROOM).await?;
+    assert!(matches!(events.next().await, Some(Happened::Event(event)) if event.fence == Some(last.fence())));
     Ok(())
 }
 

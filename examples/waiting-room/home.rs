@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use axum::response::Html;
 
+use crate::admin::Password;
 use crate::options::{Admission, Options};
 
 /// The front page, with commands that work as they stand.
@@ -13,7 +14,7 @@ pub(crate) fn page(address: SocketAddr) -> Html<String> {
 }
 
 /// Prints commands that work as they stand.
-pub(crate) fn print_hints(address: SocketAddr, options: &Options) -> io::Result<()> {
+pub(crate) fn print_hints(address: SocketAddr, options: &Options, password: &Password) -> io::Result<()> {
     let Options { limit, tenant_limit, wait, .. } = options;
     let waits = if wait.is_zero() || options.line == 0 {
         "who finds no room is refused".to_owned()
@@ -51,5 +52,9 @@ pub(crate) fn print_hints(address: SocketAddr, options: &Options) -> io::Result<
         "A shop behind a waiting room, {active_users} visitors at once, each for {session:?} after its last request:"
     )?;
     writeln!(out, "  http://{address}/shop\n")?;
+    let password = password.in_shell();
+    writeln!(out, "The operator's dashboard, user admin, password {password}; and the same as JSON:")?;
+    writeln!(out, "  http://{address}/admin")?;
+    writeln!(out, "  curl -sS -u \"admin:{password}\" 'http://{address}/admin/airlocks'\n")?;
     writeln!(out, "Ctrl-C stops it, after what is being done.")
 }

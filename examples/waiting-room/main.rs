@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release --example waiting-room` starts it and prints what to try next.
 
+mod admin;
 mod home;
 mod options;
 mod shop;
@@ -23,6 +24,7 @@ use clap::Parser;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
+use admin::Password;
 use options::{Admission, Options};
 use shop::Shop;
 
@@ -60,6 +62,8 @@ struct Airlocks {
     shared: Airlock,
     /// One gate for visitors, behind a waiting room.
     shop: Shop,
+    /// Of whoever may operate them.
+    password: Password,
 }
 
 impl Airlocks {
@@ -87,7 +91,7 @@ impl Airlocks {
             Admission::FairShare => shared.admission(FairShare::new().cap_each(options.tenant_cap.unwrap_or_default())),
         };
         let shop = Shop::new(options, store)?;
-        Ok(Airlocks { imports, shared: shared.build()?, shop })
+        Ok(Airlocks { imports, shared: shared.build()?, shop, password: Password::from_env()? })
     }
 
     fn router(&self, wait: Duration, address: SocketAddr) -> Router {
@@ -106,6 +110,7 @@ impl Airlocks {
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/", get(move || async move { home::page(address) }))
             .merge(self.shop.router())
+            .merge(admin::router([&self.imports, &self.shared, &self.shop.airlock], self.password.clone()))
             .fallback(|| async { (StatusCode::NOT_FOUND, "There is nothing here. GET / says what there is.\n") })
     }
 
@@ -127,7 +132,7 @@ async fn serve(options: &Options, airlocks: &Airlocks) -> std::io::Result<()> {
     let mut signals = Signals::listen()?;
     let address = listener.local_addr()?;
     // Whoever started it may have closed its ears after the first line: that is no reason to stop.
-    let _ = home::print_hints(address, options);
+    let _ = home::print_hints(address, options, &airlocks.password);
     let (stopping, stopped) = tokio::sync::watch::channel(false);
     let mut signalled = stopped.clone();
     // Visitors are counted by their addresses.

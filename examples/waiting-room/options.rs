@@ -103,6 +103,7 @@ Examples:
 Copies that share a store need one AIRLOCK_KEY to know each other's visitors of /shop: `openssl rand -hex 32`.
 AIRLOCK_SWITCH=closed refuses newcomers from the start, whatever the store says (drain, hold, bypass, open; AIRLOCK_SWITCH_IMPORTS,
 _SHARED or _SHOP for one alone); a file named by AIRLOCK_SWITCH_FILE with lines such as `shop = closed: Stocktaking.` does at any time.
+/admin is for the user admin with the password AIRLOCK_ADMIN_PASSWORD; without, one is made up and printed.
 Set RUST_LOG=airlock=debug to see every admission, wait and refusal.";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use airlock_axum::gate::{Answer, Micros, Spec, SwitchState};
 use airlock_axum::observer::Observers;
-use airlock_axum::store::{BoxFuture, Command, Fallback, Gates, Lease, MemoryStore, Store, Survey, Watch};
+use airlock_axum::store::{BoxFuture, Command, Fallback, Gates, Lease, MemoryStore, Store, Survey, SurveyQuery, Watch};
 use airlock_axum::{Airlock, ConfigError, Permit, Seal, StoreError, Token};
 use airlock_tests::paired::{self, Comparison, time};
 use futures_util::FutureExt as _;
@@ -95,7 +95,7 @@ impl Gates for DownGates {
         watch.lose(None);
     }
 
-    fn survey(&self, _: usize, _: usize) -> BoxFuture<'_, Result<Survey, StoreError>> {
+    fn survey<'a>(&'a self, _: SurveyQuery<'a>) -> BoxFuture<'a, Result<Survey, StoreError>> {
         down()
     }
 

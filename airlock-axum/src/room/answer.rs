@@ -14,8 +14,9 @@ use super::Room;
 use super::asks::Asks;
 use super::cookie::{Purpose, VisitorId, Voucher};
 use super::layer::set_cookies;
-use super::page::{Nonce, PageContext};
+use super::page::PageContext;
 use super::reception::Reception;
+use crate::nonce::Nonce;
 
 const REFRESH: HeaderName = HeaderName::from_static("refresh");
 /// How soon a page without JavaScript looks again, where nothing better is known.

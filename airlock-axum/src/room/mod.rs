@@ -10,7 +10,6 @@ mod jar;
 mod key;
 mod layer;
 mod options;
-mod origin;
 mod page;
 mod passes;
 mod reception;

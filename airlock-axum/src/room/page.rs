@@ -1,16 +1,13 @@
 //! The page that people see while they wait: one document, nothing requested elsewhere.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use airlock_tower::Problem;
 use askama::Template;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use http::HeaderValue;
 use http::request::Parts;
-use rand::Rng as _;
 use serde::Serialize;
+
+use crate::nonce::Nonce;
 
 /// What the page's script does, for a page of one's own: it fills in what has the attribute `data-airlock`.
 pub const PAGE_SCRIPT: &str = include_str!("../../templates/room.js");
@@ -191,7 +188,7 @@ impl<'a> PageContext<'a> {
             base,
             problem,
             words,
-            nonce: &nonce.0,
+            nonce: nonce.as_str(),
             path: own_path(parts),
             not_sent,
             settings: harmless(&settings),
@@ -266,30 +263,4 @@ fn own_path(parts: &Parts) -> String {
 /// JSON that does not end the element that it stands in.
 fn harmless(json: &str) -> String {
     json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
-}
-
-/// What marks the scripts and styles that this server wrote, made anew for each page.
-pub(super) struct Nonce(String);
-
-impl Nonce {
-    pub(super) fn random() -> Self {
-        let mut bytes = [0; 16];
-        rand::rng().fill_bytes(&mut bytes);
-        Nonce(BASE64.encode(bytes))
-    }
-
-    pub(super) fn policy(&self) -> HeaderValue {
-        let Nonce(nonce) = self;
-        let policy = format!(
-            "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; \
-             form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-        );
-        policy.try_into().expect("base64 is plain text")
-    }
-}
-
-impl fmt::Debug for Nonce {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Nonce(…)")
-    }
 }

@@ -13,9 +13,9 @@ use http::{HeaderValue, StatusCode};
 
 use super::cookie::Purpose;
 use super::layer::set_cookies;
-use super::origin;
 use super::status::Status;
 use super::{Room, WaitingRoom};
+use crate::origin;
 
 const ROUTES: [&str; 4] = ["/status", "/events", "/claim", "/leave"];
 

@@ -161,7 +161,7 @@ impl Builder {
             needs_tokens: gates.needs_tokens(),
             gates,
             emergency,
-            _observers: observers,
+            observers,
             admission: self.admission,
             store_timeout: self.store_timeout,
             health: (self.health.0, counts_for),

@@ -3,10 +3,8 @@ use std::time::Duration;
 
 use super::Airlock;
 use crate::error::{Error, InvalidEntrant};
-use crate::gate::{Denial, Enter, Key, NEVER, Outcome, Stay, Verb};
+use crate::gate::{Page, SwitchState, Switched};
 use crate::name::{self, What};
-use crate::store::Command;
-use crate::token::{Secret, Token};
 
 /// Whether newcomers are let through to the gate at all: what the operator's [switch](crate::Switch) means to them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,38 +25,33 @@ pub enum Door {
 }
 
 impl Airlock {
-    /// How the switch stands for newcomers at a resource. Whoever tells people that wait asks this; whoever enters is told
-    /// anyway. To an [observer](crate::observer::Observer) the question is a refusal.
-    ///
-    /// Where a rate alone limits nobody can ask without using it up, and the answer is always open.
+    /// How the switch stands for newcomers at a resource: its own, else the airlock's; in an
+    /// [emergency](crate::emergency) that alone, and nobody is asked. Whoever tells people that wait asks this; whoever enters
+    /// is told anyway.
     ///
     /// # Errors
     ///
     /// Unavailable, or invalid when the resource is no valid name.
     pub async fn door(&self, resource: &str) -> Result<Door, Error> {
         name::check(What::Resource, resource).map_err(InvalidEntrant::from)?;
-        let spec = &self.inner().spec;
-        if !spec.leased {
-            return Ok(Door::Open);
+        // An emergency's has no end that is known, so it does not matter what time it is.
+        if let Some(forced) = self.emergency() {
+            return Ok(Door::of(&forced.shown(0)));
         }
-        // Somebody too heavy for any limit: the switch is asked before the weight. No heavier than a rate can count.
-        let weight = spec.rate.map_or(u32::MAX, |rate| u32::try_from((NEVER / 2) / rate.interval).unwrap_or(u32::MAX));
-        let token = Token::new(resource.into(), Secret::random());
-        let key = Some(Key::Token(token.secret()));
-        let stay = Stay::No;
-        let (identity, group, score, per_second, share, cap) = (None, None, 0.0, 0.0, 1.0, 0);
-        let heavy = Verb::Enter(Enter { key, identity, group, weight, score, per_second, share, cap, stay });
-        Ok(match self.ask(Command::new(resource, heavy)).await?.outcome {
-            Outcome::Refused { reason: Denial::Closed, retry_after, because } => {
-                Door::Closed { reopens_in: retry_after.map(Duration::from_micros), because }
+        let seen = self.inspect_page(resource, Page { offset: 0, count: 0 }).await?;
+        Ok(Door::of(seen.switch_in_force()))
+    }
+}
+
+impl Door {
+    fn of(switched: &Switched) -> Self {
+        let Switched { state, reopens_in, because } = switched;
+        match state {
+            SwitchState::Closed | SwitchState::Drain => {
+                Door::Closed { reopens_in: reopens_in.map(Duration::from_micros), because: because.clone() }
             }
-            Outcome::Admitted(grant) if grant.leased => {
-                // An operator who sets the highest limit there is lets even this one in.
-                self.give_up(&token).await?;
-                Door::Open
-            }
-            Outcome::Admitted(_) => Door::Bypassed,
-            _ => Door::Open,
-        })
+            SwitchState::Bypass => Door::Bypassed,
+            SwitchState::Open | SwitchState::Hold => Door::Open,
+        }
     }
 }

@@ -27,9 +27,9 @@ use crate::emergency::Emergency;
 use crate::entrant::Entrant;
 use crate::error::{Error, InvalidEntrant, Reason, Refusal, StoreError};
 use crate::gate::{Answer, Denial, Enter, Inspection, Key, Micros, Outcome, Page, Setting, Spec, Stay, Verb, Whom};
-use crate::observer::Observers;
+use crate::observer::{Events, Observer, Observers, Subscription};
 use crate::permit::Permit;
-use crate::store::{Command, Gates, Survey};
+use crate::store::{Command, Gates, Survey, SurveyQuery};
 use crate::switch::Switch;
 use crate::token::{Secret, Token};
 use entering::{lease, lease_of};
@@ -44,8 +44,7 @@ pub(crate) struct Inner {
     pub(crate) spec: Spec,
     pub(crate) gates: Arc<dyn Gates>,
     emergency: Option<Arc<Emergency>>,
-    /// Told for as long as this airlock exists.
-    _observers: Observers,
+    pub(crate) observers: Observers,
     needs_tokens: bool,
     admission: Arc<dyn Admission>,
     store_timeout: Duration,
@@ -73,6 +72,12 @@ impl Airlock {
     /// How soon somebody who is away is told to ask again: a third of its presence, and at most half of its claim window.
     pub fn refresh_after(&self) -> Duration {
         Duration::from_micros(self.0.spec.line.refresh_after())
+    }
+
+    /// How many may be inside at one resource, as configured; none where a rate alone limits. What is in force there is in
+    /// an [inspection](Airlock::inspect).
+    pub fn limit(&self) -> Option<u32> {
+        self.0.spec.leased.then_some(self.0.spec.limit)
     }
 
     /// How many may wait at one gate.
@@ -245,13 +250,35 @@ impl Airlock {
         }
     }
 
-    /// Resources in use, busiest first. Needs a tokio runtime with time enabled.
+    /// Resources in use, busiest first, and what is set for all of them. Needs a tokio runtime with time enabled.
     ///
     /// # Errors
     ///
     /// Unavailable.
     pub async fn survey(&self, offset: usize, count: usize) -> Result<Survey, Error> {
-        Ok(self.within_timeout(self.0.gates.survey(offset, count)).await?)
+        self.search("", offset, count).await
+    }
+
+    /// The same of those whose names contain a text, whatever its ASCII case.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use airlock_core::{Airlock, Seal};
+    /// # let imports = Airlock::builder("imports").seal(Seal::semaphore(2)).build()?;
+    /// let _inside = (imports.try_enter("tenant:acme").await?, imports.try_enter("tenant:zeta").await?);
+    /// let found = imports.search("ACME", 0, 10).await?;
+    /// assert_eq!((found.total, &*found.resources[0].resource), (1, "tenant:acme"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Unavailable.
+    pub async fn search(&self, text: &str, offset: usize, count: usize) -> Result<Survey, Error> {
+        let query = SurveyQuery { text, offset, count };
+        Ok(self.within_timeout(self.0.gates.survey(query)).await?)
     }
 
     /// Overrides the limit of one resource, or with `None` returns to the configured one. Raising it lets
@@ -322,6 +349,33 @@ impl Airlock {
     /// inside looks again when this has grown.
     pub fn evictions(&self) -> u64 {
         self.0.evictions.load(Ordering::Acquire)
+    }
+
+    /// Has an observer told of every transition from now on, until the subscription is dropped: for what comes to know the
+    /// airlock after it was [built](Builder::observer).
+    pub fn subscribe(&self, observer: impl Observer) -> Subscription {
+        self.0.observers.subscribe(Arc::new(observer))
+    }
+
+    /// What happens from now on, as a stream. Of a fleet, what this process decided: each transition is told where the
+    /// command came from that caused it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use airlock_core::{Airlock, Seal};
+    /// use airlock_core::observer::{EventKind, Happened};
+    ///
+    /// let imports = Airlock::builder("imports").seal(Seal::semaphore(2)).build()?;
+    /// let mut events = imports.events();
+    /// let _inside = imports.try_enter("tenant:acme").await?;
+    /// let Some(Happened::Event(event)) = events.next().await else { panic!("it has happened") };
+    /// assert_eq!((&*event.resource, event.kind), ("tenant:acme", EventKind::Admitted));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn events(&self) -> Events {
+        Events::of(&self.0.observers)
     }
 
     /// Shuts this process's part of the airlock down: newcomers and waiters are refused as

@@ -9,7 +9,7 @@ use super::Subject;
 use super::bench::{ROOM, builder, invalid, lock, lost, person, refused, secs, soon, unavailable};
 use crate::gate::{Answer, Micros, Spec, SwitchState, Whom};
 use crate::observer::Observers;
-use crate::store::{BoxFuture, Command, Gates, Lease, Store, Survey, Watch};
+use crate::store::{BoxFuture, Command, Gates, Lease, Store, Survey, SurveyQuery, Watch};
 use crate::{Airlock, ConfigError, Entered, Entrant, Reason, StoreError, Token};
 
 /// Long enough for any store that works, short enough to wait for in a test.
@@ -330,8 +330,8 @@ impl Gates for FaultyGates {
         fails.then(|| StoreError::not_executed("it fails, as it was told to"))
     }
 
-    fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>> {
-        Box::pin(self.fault.pass(self.gates.survey(offset, count)))
+    fn survey<'a>(&'a self, query: SurveyQuery<'a>) -> BoxFuture<'a, Result<Survey, StoreError>> {
+        Box::pin(self.fault.pass(self.gates.survey(query)))
     }
 
     fn switch<'a>(

@@ -306,8 +306,10 @@ macro_rules! conformance_suite {
                 g18_clearing_the_override_returns_to_the_configured_limit
                 rx_12_a_larger_limit_does_not_over_admit
                 g18_evicting_makes_room
+                g18_evicting_says_from_where
                 g18_inspecting_shows_who_is_where
                 g18_a_survey_lists_the_busiest_first
+                g18_a_survey_finds_what_is_searched_for
                 g02_operating_on_nothing_makes_nothing
                 shutdown_lets_holders_finish
                 shutdown_hands_back_what_is_held
@@ -341,6 +343,7 @@ macro_rules! conformance_suite {
                 g17_a_rate_without_a_line_refuses
             ;
             switching:
+                g20_what_is_set_can_be_seen
                 g20_closed_refuses_newcomers_and_freezes_the_line
                 g20_who_is_refused_is_told_when_it_reopens
                 g20_closed_keeps_offers_claimable

@@ -99,6 +99,29 @@ pub async fn g18_evicting_makes_room(subject: &impl Subject) {
     third.release().await.expect("untouched");
 }
 
+/// G18: whoever is to be put out of one place is not put out of the other.
+pub async fn g18_evicting_says_from_where(subject: &impl Subject) {
+    let bench = Bench::new(subject, lock()).await;
+    let ada = bench.inside(person("ada")).await;
+    let bob = bench.queued(person("bob")).await;
+    let evict = async |whom| bench.airlock.evict(ROOM, whom).await.expect("a store that works");
+    for nobody in [Whom::InLine("ada"), Whom::Inside("bob"), Whom::Inside("cora"), Whom::InLine("cora")] {
+        assert!(!evict(nobody).await, "{nobody:?}");
+    }
+    assert_eq!(bench.still_waiting(&bob).await, 1);
+    ada.renew().await.expect("untouched");
+    assert!(evict(Whom::Inside("ada")).await);
+    // He is offered her place, which is as good as inside.
+    bench.offered(&bob).await;
+    assert!(!evict(Whom::InLine("bob")).await);
+    assert!(evict(Whom::Inside("bob")).await);
+    let _cora = bench.inside(person("cora")).await;
+    bench.queued(person("bob")).await;
+    assert!(evict(Whom::InLine("bob")).await);
+    let seen = bench.inspect().await;
+    assert_eq!((seen.in_use, seen.waiting), (1, 0));
+}
+
 /// An inspection shows who is inside, by number, and who waits, by position; and pages of both.
 pub async fn g18_inspecting_shows_who_is_where(subject: &impl Subject) {
     let bench = Bench::new(subject, semaphore(4)).await;
@@ -148,6 +171,24 @@ pub async fn g18_a_survey_lists_the_busiest_first(subject: &impl Subject) {
     let page = bench.airlock.survey(1, 1).await.expect("a store that works");
     assert_eq!((page.total, page.resources), (3, survey.resources[1..2].to_vec()));
     assert!(bench.airlock.survey(3, 5).await.expect("a store that works").resources.is_empty());
+    assert_eq!((survey.in_use, survey.waiting), (5, 3));
+}
+
+/// A survey finds names by what is in them, whatever its case, and takes it as it is.
+pub async fn g18_a_survey_finds_what_is_searched_for(subject: &impl Subject) {
+    let bench = Bench::new(subject, lock()).await;
+    let mut inside = Vec::new();
+    for resource in ["tenant:Acme", "tenant:acme-2", "50%", "a_b", "axb"] {
+        inside.push(bench.inside(resource).await);
+    }
+    let found = async |text| {
+        let survey = bench.airlock.search(text, 0, 10).await.expect("a store that works");
+        assert_eq!((survey.total, survey.in_use), (survey.resources.len(), survey.resources.len() as u64));
+        survey.resources.into_iter().map(|one| one.resource).collect::<Vec<_>>()
+    };
+    assert_eq!(found("ACME").await, ["tenant:Acme", "tenant:acme-2"]);
+    assert_eq!((found("%").await, found("a_b").await), (vec!["50%".to_owned()], vec!["a_b".to_owned()]));
+    assert_eq!((found("").await.len(), found("tenant:acme-22").await.len()), (5, 0));
 }
 
 /// Operators' commands about what is not there make nothing.

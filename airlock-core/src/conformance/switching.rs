@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::bench::{Bench, LONG, MICRO, ROOM, SECOND, heavy, invalid, lock, person, refused, secs, semaphore, soon};
 use super::{SHORT, Subject};
 use crate::admission::FairShare;
-use crate::gate::OnMissed;
+use crate::gate::{Micros, OnMissed, SwitchState, Switched};
 use crate::{Entrant, Error, Line, Rate, Reason, Seal, Switch, Whom};
 
 /// Whose switch a rule is about.
@@ -51,6 +51,36 @@ async fn closed(bench: &Bench, resource: &'static str) -> Option<Duration> {
     });
     assert!(told.iter().all(|after| *after == told[0]), "{told:?}");
     told[0]
+}
+
+/// G19, G20: what is set can be seen, of one resource and of all, whether anybody is there or not, for as long as it lasts.
+pub async fn g20_what_is_set_can_be_seen(subject: &impl Subject) {
+    let bench = Bench::with(subject, |b| b.seal(semaphore(3)).health(0.5, secs(30))).await;
+    let seen = bench.inspect().await;
+    assert_eq!((seen.switch, seen.airlock_switch, seen.unwell_for), (None, Switched::default(), None));
+    let micros = |span: Duration| Some(span.as_micros() as Micros);
+    let closed = Switched { state: SwitchState::Closed, reopens_in: micros(secs(60)), because: Some("Lunch.".into()) };
+    let held = Switched { state: SwitchState::Hold, ..Switched::default() };
+    set(&bench, Switch::closed().because("Lunch.").reopen_in(secs(60))).await;
+    feels(&bench, 0.1).await;
+    set_at(&bench, "pressed", Some(Switch::hold())).await;
+    bench.airlock.resize("pressed", Some(2)).await.expect("a store that works");
+    let seen = bench.inspect().await;
+    assert_eq!((seen.switch_in_force(), seen.unwell_for), (&closed, micros(secs(30))));
+    assert_eq!((seen.limit, seen.configured, seen.switch), (3, 3, None));
+    let seen = bench.airlock.inspect("pressed").await.expect("a store that works");
+    assert_eq!((seen.switch_in_force(), &seen.airlock_switch), (&held, &closed));
+    assert_eq!((seen.limit, seen.configured, seen.limit_override), (2, 3, Some(2)));
+    let survey = bench.airlock.survey(0, 10).await.expect("a store that works");
+    assert_eq!((survey.total, &survey.switch, survey.unwell_for), (1, &closed, micros(secs(30))));
+    let pressed = &survey.resources[0];
+    assert_eq!((pressed.limit, pressed.configured, pressed.limit_override), (2, 3, Some(2)));
+    assert_eq!(pressed.switch.as_ref(), Some(&held));
+    subject.advance(secs(20)).await;
+    assert_eq!(bench.inspect().await.airlock_switch.reopens_in, micros(secs(40)));
+    subject.advance(secs(40)).await;
+    let seen = bench.inspect().await;
+    assert_eq!((seen.airlock_switch, seen.unwell_for), (Switched::default(), None));
 }
 
 /// G20: closed refuses newcomers, and the line is frozen: who is inside stays inside, and who waits stays where it is.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{Inspection, Micros, Spec, Verb};
+use super::{Conditions, Inspection, Micros, Spec, Verb};
 use crate::token::{Local, Secret};
 
 /// What a gate answers to a command.
@@ -70,11 +70,11 @@ pub enum Outcome {
 
 impl Outcome {
     /// The answer of a gate that does not exist, to a verb that does not make one.
-    pub fn of_nothing(verb: &Verb<'_>, spec: &Spec) -> Self {
+    pub fn of_nothing(verb: &Verb<'_>, spec: &Spec, conditions: &Conditions, now: Micros) -> Self {
         match verb {
             Verb::Claim { .. } => Outcome::Missed,
             Verb::Renew { .. } | Verb::Adopt { .. } | Verb::Restore { .. } => Outcome::Lost,
-            Verb::Inspect { .. } => Outcome::Seen(Box::new(Inspection { limit: spec.limit, ..Inspection::default() })),
+            Verb::Inspect { .. } => Outcome::Seen(Box::new(Inspection::of_nothing(spec, conditions, now))),
             Verb::Enter(_) | Verb::Resize { .. } | Verb::Switch { .. } | Verb::Tick => Outcome::Done,
             Verb::Poll { .. } | Verb::Look { .. } | Verb::GiveUp { .. } | Verb::Evict { .. } => Outcome::NotHeld,
         }

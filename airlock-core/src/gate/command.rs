@@ -171,8 +171,33 @@ pub enum Key<'a> {
 pub enum Whom<'a> {
     /// Whoever holds, or waits, under this identity.
     Identity(&'a str),
-    /// Whoever was admitted with this fence.
+    /// Whoever holds, or is offered a place, under this identity.
+    Inside(&'a str),
+    /// Whoever waits under this identity.
+    InLine(&'a str),
+    /// Whoever was admitted, or is offered a place, with this fence.
     Fence(u64),
+}
+
+impl<'a> Whom<'a> {
+    /// Under which identity, where it goes by one.
+    pub fn identity(&self) -> Option<&'a str> {
+        match self {
+            Whom::Identity(identity) | Whom::Inside(identity) | Whom::InLine(identity) => Some(identity),
+            Whom::Fence(_) => None,
+        }
+    }
+
+    /// The same by another name.
+    #[cfg(feature = "shared")]
+    pub(crate) fn renamed<'b>(&self, identity: &'b str) -> Whom<'b> {
+        match *self {
+            Whom::Identity(_) => Whom::Identity(identity),
+            Whom::Inside(_) => Whom::Inside(identity),
+            Whom::InLine(_) => Whom::InLine(identity),
+            Whom::Fence(fence) => Whom::Fence(fence),
+        }
+    }
 }
 
 impl Key<'_> {

@@ -75,7 +75,7 @@ pub use order::sortable;
 #[cfg(feature = "serde")]
 pub use snapshot::{InvalidSnapshot, Snapshot};
 pub use spec::{LineSpec, OnMissed, OnReentry, Pick, RateSpec, SharedSpec, Spec};
-pub use switch::{Conditions, Setting, SwitchState};
+pub use switch::{Conditions, Setting, SwitchState, Switched};
 pub use table::Table;
 pub use ticket::{Attend, State, Ticket};
 

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Ending, Key, Ledger, Micros, Outcome, State, Step, Whom};
+use super::{Conditions, Ending, Key, Ledger, Micros, Outcome, Spec, State, Step, Switched, Whom};
 
 /// Which part of a gate's holders and waiters to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Page {
 pub struct Inspection {
     /// The limit in force.
     pub limit: u32,
+    /// The configured limit, where nodes differ the one that counts.
+    pub configured: u32,
     /// The operator's limit, if there is one.
     pub limit_override: Option<u32>,
     /// Weight inside, offers included.
@@ -25,10 +27,34 @@ pub struct Inspection {
     pub offered: u64,
     /// How many wait.
     pub waiting: u64,
+    /// The resource's own switch, which wins over the airlock's.
+    pub switch: Option<Switched>,
+    /// The airlock's switch.
+    pub airlock_switch: Switched,
+    /// For how long from now on nobody is let in because what is guarded is unwell, in microseconds.
+    pub unwell_for: Option<Micros>,
     /// Who is inside or offered a place, by fence: a page of them.
     pub holders: Vec<Holder>,
     /// Who waits, by position: a page of them.
     pub waiters: Vec<Waiter>,
+}
+
+impl Inspection {
+    /// Of a gate at which there is nobody.
+    pub(super) fn of_nothing(spec: &Spec, conditions: &Conditions, now: Micros) -> Self {
+        Inspection {
+            limit: spec.limit,
+            configured: spec.limit,
+            airlock_switch: conditions.switch.shown(now),
+            unwell_for: conditions.unwell_for(now),
+            ..Inspection::default()
+        }
+    }
+
+    /// The switch in force: the resource's own, else the airlock's.
+    pub fn switch_in_force(&self) -> &Switched {
+        self.switch.as_ref().unwrap_or(&self.airlock_switch)
+    }
 }
 
 /// Somebody inside, or offered a place.
@@ -70,6 +96,13 @@ impl<L: Ledger> Step<'_, L> {
     pub(super) fn evict(&mut self, whom: &Whom<'_>) -> Outcome {
         let found = match *whom {
             Whom::Identity(identity) => self.find(Some(&Key::Identity { identity, fence: 0 })),
+            Whom::Inside(identity) => {
+                self.find(Some(&Key::Identity { identity, fence: 0 })).filter(|(_, ticket)| ticket.state.takes_room())
+            }
+            Whom::InLine(identity) => {
+                let found = self.find(Some(&Key::Identity { identity, fence: 0 }));
+                found.filter(|(_, ticket)| ticket.state == State::Waiting)
+            }
             Whom::Fence(fence) => {
                 let id = self.ledger.find_fence(fence);
                 id.map(|id| (id, self.ledger.read(id))).filter(|(_, ticket)| ticket.deadline > self.now)
@@ -109,10 +142,14 @@ impl<L: Ledger> Step<'_, L> {
         });
         Outcome::Seen(Box::new(Inspection {
             limit: self.limit(),
+            configured: self.configured,
             limit_override: meta.override_limit,
             in_use: meta.held,
             offered: meta.offered,
             waiting: meta.waiting,
+            switch: meta.switch.as_ref().map(|switch| switch.shown(self.now)),
+            airlock_switch: self.conditions.switch.shown(self.now),
+            unwell_for: self.conditions.unwell_for(self.now),
             holders: holders.collect(),
             waiters: waiters.collect(),
         }))

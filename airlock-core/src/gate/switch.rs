@@ -63,6 +63,15 @@ impl Setting {
         Setting { state, until, because: because.map(Arc::from) }
     }
 
+    /// How it stands: one that is past is none.
+    pub(crate) fn shown(&self, now: Micros) -> Switched {
+        if self.until <= now {
+            return Switched::default();
+        }
+        let reopens_in = (self.until < NEVER).then(|| self.until - now);
+        Switched { state: self.state, reopens_in, because: self.because.clone() }
+    }
+
     /// As configured.
     pub const OPEN: Self = Setting { state: SwitchState::Open, until: NEVER, because: None };
 }
@@ -71,6 +80,18 @@ impl Default for Setting {
     fn default() -> Self {
         Setting::OPEN
     }
+}
+
+/// How a switch stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Switched {
+    /// What is set.
+    pub state: SwitchState,
+    /// When it opens again by itself, in microseconds from now; none if it does not.
+    pub reopens_in: Option<Micros>,
+    /// What the operator has to say about it.
+    pub because: Option<Arc<str>>,
 }
 
 /// What holds for all gates of an airlock at the moment: an input of a step, like the time.
@@ -92,6 +113,11 @@ impl Conditions {
     #[inline(always)]
     pub fn are_normal(&self, now: Micros) -> bool {
         (self.switch.state == SwitchState::Open || self.switch.until <= now) && self.unwell_until <= now
+    }
+
+    /// For how long from now on what is guarded counts as unwell.
+    pub(crate) fn unwell_for(&self, now: Micros) -> Option<Micros> {
+        self.unwell_until.checked_sub(now).filter(|left| *left > 0)
     }
 }
 

@@ -38,7 +38,7 @@ pub use sqlite::{SqliteStore, SqliteStoreBuilder};
 pub use turn::{LazyTurn, News, Turn, Watch};
 
 use crate::error::{ConfigError, StoreError};
-use crate::gate::{Answer, Conditions, Ending, Key, Micros, Setting, Spec, SwitchState, Verb};
+use crate::gate::{Answer, Conditions, Ending, Key, Micros, Setting, Spec, SwitchState, Switched, Verb};
 use crate::observer::Observers;
 use crate::token::{Local, Token};
 
@@ -113,7 +113,7 @@ pub trait Gates: Send + Sync + 'static {
     }
 
     /// Resources in use, busiest first.
-    fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>>;
+    fn survey<'a>(&'a self, query: SurveyQuery<'a>) -> BoxFuture<'a, Result<Survey, StoreError>>;
 
     /// Sets the switch of all resources without one of their own, from now on.
     fn switch<'a>(
@@ -195,14 +195,60 @@ impl Lease {
     }
 }
 
-/// Resources in use.
+/// Which resources to survey.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SurveyQuery<'a> {
+    /// Those whose names contain this, whatever its ASCII case; empty for all.
+    pub text: &'a str,
+    /// From which on, of the busiest first.
+    pub offset: usize,
+    /// How many.
+    pub count: usize,
+}
+
+impl SurveyQuery<'_> {
+    /// Whether a resource's name is wanted.
+    pub fn matches(&self, resource: &str) -> bool {
+        let (text, name) = (self.text.as_bytes(), resource.as_bytes());
+        text.is_empty() || name.windows(text.len()).any(|part| part.eq_ignore_ascii_case(text))
+    }
+
+    /// The page, of all that match.
+    pub(crate) fn page_of(&self, mut matching: Vec<Usage>) -> Survey {
+        matching.sort_unstable_by(|a, b| (b.waiting, b.in_use, &a.resource).cmp(&(a.waiting, a.in_use, &b.resource)));
+        Survey {
+            total: matching.len(),
+            in_use: matching.iter().map(|usage| usage.in_use).sum(),
+            waiting: matching.iter().map(|usage| usage.waiting).sum(),
+            resources: matching.into_iter().skip(self.offset).take(self.count).collect(),
+            ..Survey::default()
+        }
+    }
+}
+
+/// Resources in use, and what is set for all of the airlock's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Survey {
-    /// How many there are in all.
+    /// How many there are in all, of those asked for.
     pub total: usize,
+    /// Weight inside all of them together, offers included.
+    pub in_use: u64,
+    /// How many wait at all of them together.
+    pub waiting: u64,
     /// A page of them, busiest first.
     pub resources: Vec<Usage>,
+    /// The airlock's switch, for resources without one of their own.
+    pub switch: Switched,
+    /// For how long from now on nobody is let in because what is guarded is unwell, in microseconds.
+    pub unwell_for: Option<Micros>,
+}
+
+impl Survey {
+    /// With what holds for all of the airlock's resources.
+    pub(crate) fn under(self, conditions: &Conditions, now: Micros) -> Self {
+        Survey { switch: conditions.switch.shown(now), unwell_for: conditions.unwell_for(now), ..self }
+    }
 }
 
 /// How busy one resource is.
@@ -213,8 +259,14 @@ pub struct Usage {
     pub resource: String,
     /// The limit in force.
     pub limit: u32,
+    /// The configured limit.
+    pub configured: u32,
+    /// The operator's limit, if there is one.
+    pub limit_override: Option<u32>,
     /// Weight inside, offers included.
     pub in_use: u64,
     /// How many wait.
     pub waiting: u64,
+    /// Its own switch, which wins over the airlock's.
+    pub switch: Option<Switched>,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use airlock_core::gate::{Answer, Micros, Setting, Spec, SwitchState};
 use airlock_core::observer::Observers;
-use airlock_core::store::{BoxFuture, Command, Gates, Lease, MemoryStore, Store, Survey, Watch};
+use airlock_core::store::{BoxFuture, Command, Gates, Lease, MemoryStore, Store, Survey, SurveyQuery, Watch};
 use airlock_core::{ConfigError, StoreError, Token};
 
 /// Goes by tokens, as a server would.
@@ -76,8 +76,8 @@ impl Gates for FailingGates {
         self.gates.watch(lease, watch);
     }
 
-    fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>> {
-        self.gates.survey(offset, count)
+    fn survey<'a>(&'a self, query: SurveyQuery<'a>) -> BoxFuture<'a, Result<Survey, StoreError>> {
+        self.gates.survey(query)
     }
 
     fn switch<'a>(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use airlock_core::gate::{Answer, Conditions, Key, Micros, Outcome, Spec, SwitchState, Verb};
 use airlock_core::observer::Observers;
-use airlock_core::store::{BoxFuture, Command, Gates, Lease, MemoryStore, Store, Survey, Watch};
+use airlock_core::store::{BoxFuture, Command, Gates, Lease, MemoryStore, Store, Survey, SurveyQuery, Watch};
 use airlock_core::{ConfigError, StoreError, Token};
 
 /// How it misbehaves.
@@ -148,8 +148,8 @@ impl Gates for ScriptedGates {
         Some(self.script.conditions.lock().expect("no panic under it").clone())
     }
 
-    fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>> {
-        Box::pin(self.script.pass(self.gates.survey(offset, count)))
+    fn survey<'a>(&'a self, query: SurveyQuery<'a>) -> BoxFuture<'a, Result<Survey, StoreError>> {
+        Box::pin(self.script.pass(self.gates.survey(query)))
     }
 
     fn switch<'a>(

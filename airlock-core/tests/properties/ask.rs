@@ -64,6 +64,8 @@ pub enum Ask {
     Resize(Option<u32>),
     Switch(Option<(SwitchState, Option<Micros>)>),
     EvictIdentity(usize),
+    EvictInside(usize),
+    EvictInLine(usize),
     EvictFence(u64),
     Inspect(Page),
     Tick,
@@ -96,10 +98,16 @@ impl Ask {
                 Verb::Switch { state: Some(state), reopen_in, because: because(state) }
             }
             Ask::EvictIdentity(who) => Verb::Evict { whom: Whom::Identity(IDENTITIES[who]) },
+            Ask::EvictInside(who) => Verb::Evict { whom: Whom::Inside(IDENTITIES[who]) },
+            Ask::EvictInLine(who) => Verb::Evict { whom: Whom::InLine(IDENTITIES[who]) },
             Ask::EvictFence(fence) => Verb::Evict { whom: Whom::Fence(fence) },
             Ask::Inspect(page) => Verb::Inspect { page },
             Ask::Tick => Verb::Tick,
         }
+    }
+
+    pub fn evicts(&self) -> bool {
+        matches!(self, Ask::EvictIdentity(_) | Ask::EvictInside(_) | Ask::EvictInLine(_) | Ask::EvictFence(_))
     }
 
     /// Whom it names.

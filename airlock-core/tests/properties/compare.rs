@@ -37,7 +37,7 @@ pub fn means_the_same(ask: &Ask, first: &Outcome, second: &Outcome) -> bool {
         (Ask::GiveUp { name, doubt }, Outcome::Released | Outcome::Left, Outcome::NotHeld) => {
             !doubt || matches!(name, Name::Identity { .. })
         }
-        (Ask::EvictIdentity(_) | Ask::EvictFence(_), Outcome::Done, Outcome::NotHeld) => true,
+        (ask, Outcome::Done, Outcome::NotHeld) if ask.evicts() => true,
         _ => same(first, second),
     }
 }

@@ -54,6 +54,10 @@ const COMMON: &[&str] = &[
     "give up: unknown",
     "evict: done",
     "evict: not held",
+    "evict from inside: done",
+    "evict from inside: not held",
+    "evict from the line: done",
+    "evict from the line: not held",
     "10 wait",
     "enter: refused as Limited",
     "limited, and told how long",
@@ -105,6 +109,8 @@ impl Coverage {
             Ask::Restore(_) => "restore",
             Ask::GiveUp { .. } => "give up",
             Ask::EvictIdentity(_) | Ask::EvictFence(_) => "evict",
+            Ask::EvictInside(_) => "evict from inside",
+            Ask::EvictInLine(_) => "evict from the line",
             Ask::Resize(_) | Ask::Switch(_) | Ask::Inspect(_) | Ask::Tick => "other",
         };
         let came_to = match &answer.outcome {

@@ -639,6 +639,8 @@ impl<'a> Replay<'a> {
             Ending::Evicted => {
                 !due && match *self.ask {
                     Ask::EvictIdentity(who) => known.who == Some(who),
+                    Ask::EvictInside(who) => known.who == Some(who) && ticket.state.takes_room(),
+                    Ask::EvictInLine(who) => known.who == Some(who) && ticket.state == State::Waiting,
                     Ask::EvictFence(fence) => ticket.fence == fence && ticket.state.takes_room(),
                     _ => false,
                 }

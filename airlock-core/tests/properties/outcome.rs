@@ -55,9 +55,15 @@ impl Replay<'_> {
                 }
             }
             Ask::GiveUp { name, doubt } => self.given_up(found, name, doubt, outcome, table, endings),
-            Ask::EvictIdentity(_) | Ask::EvictFence(_) => {
+            Ask::EvictIdentity(_) | Ask::EvictInside(_) | Ask::EvictInLine(_) | Ask::EvictFence(_) => {
+                let found = |who| self.resolve(Name::Identity { who, fence: 0 }).map(|at| self.tickets[at].ticket);
                 let still = match *self.ask {
-                    Ask::EvictIdentity(who) => self.resolve(Name::Identity { who, fence: 0 }).is_some(),
+                    Ask::EvictIdentity(who) => found(who).is_some(),
+                    Ask::EvictInside(who) => found(who).is_some_and(|ticket| {
+                        // Who waited may have been let in by this very step.
+                        ticket.state.takes_room() && ticket.since < self.now
+                    }),
+                    Ask::EvictInLine(who) => found(who).is_some_and(|ticket| ticket.state == State::Waiting),
                     Ask::EvictFence(fence) => {
                         // With a backlog, one that is past its deadline is over already.
                         let live = |known: &Known| known.ticket.deadline > self.now;
@@ -384,6 +390,13 @@ impl Replay<'_> {
         let numbers = (seen.limit, seen.limit_override, seen.in_use, seen.offered, seen.waiting);
         let expected = (self.limit, meta.override_limit, in_use, self.count(State::Offered), of(false).len() as u64);
         ensure!(numbers == expected, "seen {numbers:?} instead of {expected:?}");
+        ensure!(seen.limit == meta.override_limit.unwrap_or(seen.configured), "configured are {}", seen.configured);
+        let own = seen.switch.as_ref().map(|switch| (switch.state, switch.reopens_in));
+        let set = meta.switch.as_ref().map(|switch| (switch.state, switch.until));
+        let left = |until: Micros| (until < NEVER).then(|| until - self.now);
+        ensure!(own == set.map(|(state, until)| (state, left(until))), "a switch {own:?} instead of {set:?}");
+        ensure!(seen.switch_in_force().state == self.weather.state, "in force {:?}", seen.switch_in_force());
+        ensure!(seen.unwell_for == self.weather.unwell_for(self.now), "unwell for {:?}", seen.unwell_for);
 
         let identity = |known: &Known| known.who.map(|who| IDENTITIES[who]);
         let (skip, take) = (page.offset as usize, page.count as usize);

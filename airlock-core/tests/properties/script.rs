@@ -192,7 +192,10 @@ impl Script {
             }
             45..=47 => Ask::Adopt { name, token: self.new_token(), detach: self.random.one_in(2) },
             48 | 49 => Ask::Restore(name),
-            50 => Ask::EvictIdentity(self.random.below(IDENTITIES.len() as u64) as usize),
+            50 => {
+                let who = self.random.below(IDENTITIES.len() as u64) as usize;
+                self.random.of(&[Ask::EvictIdentity(who), Ask::EvictInside(who), Ask::EvictInLine(who)])
+            }
             51 => Ask::EvictFence(self.random.any(known).map_or(7, |known| known.ticket.fence)),
             52 | 53 => {
                 let limit = if self.random.one_in(2) { None } else { Some(self.random.below(7) as u32) };

@@ -48,6 +48,11 @@ impl Weather {
         self.bypassed() || !self.is_frozen() && self.unwell_until == 0
     }
 
+    /// For how long from now on what is guarded is unwell.
+    pub fn unwell_for(&self, now: Micros) -> Option<Micros> {
+        (self.unwell_until > now).then(|| self.unwell_until - now)
+    }
+
     fn is_frozen(&self) -> bool {
         matches!(self.state, SwitchState::Closed | SwitchState::Hold)
     }

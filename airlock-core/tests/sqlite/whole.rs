@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use airlock_core::StoreError;
 use airlock_core::gate::{Conditions, Outcome, Record, Stay, Verb};
+use airlock_core::store::SurveyQuery;
 use airlock_core::store::shared::{Asked, Call};
 use airlock_core::store::sqlite::{Database, Options, Worker};
 
@@ -32,13 +33,14 @@ fn the_busiest_come_first_and_the_past_does_not_count() {
     ask(&mut database, "widened", Verb::Resize { limit: Some(9) }, NOW).expect("it works");
     // Long enough for the first to be past.
     let later = NOW + 31_000_000;
-    let mut survey = |page| {
+    let mut survey = |of| {
         let survey =
-            database.transact(|work| work.survey(&spec(), &Conditions::default(), page, later, 1)).expect("it works");
+            database.transact(|work| work.survey(&spec(), &Conditions::default(), of, later, 1)).expect("it works");
         let resources =
             survey.resources.into_iter().map(|usage| (usage.resource, usage.limit, usage.in_use, usage.waiting));
         (survey.total, resources.collect::<Vec<_>>())
     };
+    let page = |offset, count| SurveyQuery { text: "", offset, count };
     let row = |name: &str, limit, in_use, waiting| (name.to_owned(), limit, in_use, waiting);
     // Those who waited at the busy one have not asked again in time.
     let all = vec![
@@ -48,9 +50,12 @@ fn the_busiest_come_first_and_the_past_does_not_count() {
         row("quiet", 2, 1, 0),
         row("widened", 9, 0, 0),
     ];
-    assert_eq!(survey((0, 100)), (5, all.clone()));
-    assert_eq!(survey((1, 2)), (5, all[1..3].to_vec()));
-    assert_eq!(survey((9, 2)), (5, vec![]));
+    assert_eq!(survey(page(0, 100)), (5, all.clone()));
+    assert_eq!(survey(page(1, 2)), (5, all[1..3].to_vec()));
+    assert_eq!(survey(page(9, 2)), (5, vec![]));
+    assert_eq!(survey(SurveyQuery { text: "W", ..page(0, 9) }), (1, all[4..].to_vec()));
+    // Text is text, and no pattern.
+    assert_eq!(survey(SurveyQuery { text: "%", ..page(0, 9) }), (0, vec![]));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use airlock_core::gate::{Answer, Micros, Outcome, Spec, SwitchState};
 use airlock_core::observer::Observers;
-use airlock_core::store::{BoxFuture, Command, Gates, Lease, MemoryStore, Store, Survey, Watch};
+use airlock_core::store::{BoxFuture, Command, Gates, Lease, MemoryStore, Store, Survey, SurveyQuery, Watch};
 use airlock_core::{ConfigError, StoreError, Token};
 
 /// Decides nothing at once, and gives no handles: everything goes by token.
@@ -51,8 +51,8 @@ impl Gates for YieldingGates {
         self.0.watch(lease, watch);
     }
 
-    fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>> {
-        Box::pin(between_yields(self.0.survey(offset, count)))
+    fn survey<'a>(&'a self, query: SurveyQuery<'a>) -> BoxFuture<'a, Result<Survey, StoreError>> {
+        Box::pin(between_yields(self.0.survey(query)))
     }
 
     fn switch<'a>(

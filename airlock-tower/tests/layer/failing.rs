@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use airlock_core::gate::{Answer, Micros, Spec, SwitchState};
 use airlock_core::observer::Observers;
-use airlock_core::store::{BoxFuture, Command, Gates, Lease, Store, Survey, Watch};
+use airlock_core::store::{BoxFuture, Command, Gates, Lease, Store, Survey, SurveyQuery, Watch};
 use airlock_core::{Airlock, ConfigError, Seal, StoreError, Token};
 use airlock_tower::{AirlockLayer, OnStoreError};
 use bytes::Bytes;
@@ -87,7 +87,7 @@ impl Gates for FailingGates {
 
     fn watch(&self, _: &Lease, _: &Arc<Watch>) {}
 
-    fn survey(&self, _: usize, _: usize) -> BoxFuture<'_, Result<Survey, StoreError>> {
+    fn survey<'a>(&'a self, _: SurveyQuery<'a>) -> BoxFuture<'a, Result<Survey, StoreError>> {
         Box::pin(self.fail())
     }
 

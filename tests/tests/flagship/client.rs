@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use airlock_tests::flagship::{Flagship, PATIENCE};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 #[derive(Clone)]
 pub(crate) struct Client {
     address: SocketAddr,
-    http: legacy::Client<HttpConnector, Empty<Bytes>>,
+    http: legacy::Client<HttpConnector, Full<Bytes>>,
 }
 
 /// A whole answer.
@@ -35,11 +35,22 @@ impl Client {
 
     /// Sends a request in a task of its own: aborting it hangs up.
     pub(crate) fn send(&self, method: Method, path: impl fmt::Display, headers: &[(&str, &str)]) -> JoinHandle<Reply> {
+        self.send_body(method, path, headers, "")
+    }
+
+    /// The same with a body.
+    pub(crate) fn send_body(
+        &self,
+        method: Method,
+        path: impl fmt::Display,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> JoinHandle<Reply> {
         let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.address));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self.http.request(request.body(Empty::new()).expect("a request"));
+        let response = self.http.request(request.body(Full::from(body.to_owned())).expect("a request"));
         tokio::spawn(async move {
             let reply = async {
                 let (parts, body) = response.await.expect("an answer").into_parts();

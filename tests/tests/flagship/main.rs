@@ -1,5 +1,6 @@
 //! The flagship server seen from outside: real requests to a real process.
 
+mod admin;
 mod bad_input;
 mod client;
 #[allow(dead_code, reason = "shared with tests that use all of it")]

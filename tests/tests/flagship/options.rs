@@ -128,6 +128,7 @@ fn its_help_names_every_option() {
         "memory",
         "[default: ",
         "RUST_LOG",
+        "AIRLOCK_ADMIN_PASSWORD",
     ] {
         assert!(help.contains(word), "{word} in {help}");
     }
@@ -159,7 +160,7 @@ fn sh(line: &str) -> String {
 fn the_lines_that_it_prints_work_as_they_stand() {
     let server = Flagship::start(&[]);
     let lines: Vec<_> = server.hints().iter().filter(|line| line.contains("curl")).map(|line| line.trim()).collect();
-    let [work, five, shared, stream, nobody] = lines[..] else { panic!("{lines:#?}") };
+    let [work, five, shared, stream, nobody, admin] = lines[..] else { panic!("{lines:#?}") };
     assert!(lines.iter().all(|line| line.contains(&server.address().to_string())));
 
     let done: Value = serde_json::from_str(&sh(work)).unwrap();
@@ -178,6 +179,8 @@ fn the_lines_that_it_prints_work_as_they_stand() {
     assert_eq!(sh(stream).lines().count(), 6);
     let nobody = sh(nobody);
     assert!(nobody.starts_with("HTTP/1.1 400 ") && nobody.contains("airlock-status: unidentified"), "{nobody}");
+    let airlocks: Value = serde_json::from_str(&sh(admin)).unwrap();
+    assert_eq!(airlocks["airlocks"].as_array().map(Vec::len), Some(3));
 }
 
 #[test]

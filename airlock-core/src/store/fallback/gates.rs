@@ -13,7 +13,7 @@ use super::breaker::{Attempt, Breakers};
 use super::side::{Side, by_nobody, marked, with_key};
 use crate::error::StoreError;
 use crate::gate::{Answer, Conditions, Ending, Enter, Key, Micros, NEVER, Outcome, Setting, Stay, SwitchState, Verb};
-use crate::store::{BoxFuture, Command, Gates, Lease, News, Survey, Watch};
+use crate::store::{BoxFuture, Command, Gates, Lease, News, Survey, SurveyQuery, Watch};
 use crate::sync::Mutex;
 use crate::token::{Local, Secret, Token};
 
@@ -337,10 +337,10 @@ impl Gates for FallbackGates {
         self.primary.conditions()
     }
 
-    fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>> {
+    fn survey<'a>(&'a self, query: SurveyQuery<'a>) -> BoxFuture<'a, Result<Survey, StoreError>> {
         Box::pin(async move {
-            match (self.primary.survey(offset, count).await, self.used_local()) {
-                (Err(_), Some(gates)) => gates.survey(offset, count).await,
+            match (self.primary.survey(query).await, self.used_local()) {
+                (Err(_), Some(gates)) => gates.survey(query).await,
                 (surveyed, _) => surveyed,
             }
         })

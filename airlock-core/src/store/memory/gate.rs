@@ -8,8 +8,8 @@ use smallvec::{SmallVec, smallvec};
 use crate::clock::AlarmKey;
 use crate::gate::table::Floor;
 use crate::gate::{
-    Answer, Attend, Change, Effects, Ending, Enter, Grant, Key, Ledger, Outcome, Spec, State, Stay, Table, Verb,
-    is_idle,
+    Answer, Attend, Change, Effects, Ending, Enter, Grant, Key, Ledger, Micros, Outcome, Spec, State, Stay, Table,
+    Verb, is_idle,
 };
 use crate::store::{Command, News, Turn, Usage, Watch};
 use crate::token::Local;
@@ -279,13 +279,16 @@ impl Gate {
         attended.filter_map(|(slot, _)| self.table.local(slot))
     }
 
-    pub(super) fn usage(&self, spec: &Spec) -> Usage {
+    pub(super) fn usage(&self, spec: &Spec, now: Micros) -> Usage {
         let meta = self.table.meta();
         Usage {
             resource: self.resource.clone(),
             limit: meta.override_limit.unwrap_or(spec.limit),
+            configured: spec.limit,
+            limit_override: meta.override_limit,
             in_use: meta.held,
             waiting: meta.waiting,
+            switch: meta.switch.as_ref().filter(|switch| switch.until > now).map(|switch| switch.shown(now)),
         }
     }
 

@@ -29,7 +29,7 @@ use gate::{Ear, Gate, TellLater, ToldList, tell_all};
 use shard::{Home, Shard};
 
 use super::settings::Settings;
-use super::{BoxFuture, Command, Gates, Lease, News, Store, Survey, Watch};
+use super::{BoxFuture, Command, Gates, Lease, News, Store, Survey, SurveyQuery, Watch};
 use crate::clock::{Alarm, Clock, Due, TestClock};
 use crate::error::{ConfigError, StoreError};
 use crate::gate::{self as rules, Answer, Change, Effect, Effects, Ending, Enter, Entropy, Key};
@@ -192,12 +192,18 @@ impl MemoryGates {
                 let gate = match gates.find(hash, resource) {
                     Some(gate) => gate,
                     None if command.verb.creates() => gates.add(hash, resource),
-                    None => return done(Outcome::of_nothing(&command.verb, &self.spec)),
+                    None => return self.nothing(&gates, &command.verb),
                 };
                 (gates, Home { shard: shard.index, gate })
             }
         };
         self.step_and_tell(gates, home, command)
+    }
+
+    /// The answer of a gate that is not there.
+    #[cold]
+    fn nothing(&self, gates: &shard::Gates, verb: &Verb<'_>) -> Answer {
+        done(Outcome::of_nothing(verb, &self.spec, gates.conditions(), self.clock.now()))
     }
 
     fn step_and_tell(&self, mut gates: shard::Guard<'_>, home: Home, command: &Command<'_>) -> Answer {
@@ -276,7 +282,7 @@ impl MemoryGates {
     /// One step of the gate that is there, and what follows from it under the same lock.
     fn step(&self, gates: &mut shard::Gates, home: Home, command: &Command<'_>, after: &mut Aftermath) -> Answer {
         let Some((gate, conditions)) = gates.gate_and_conditions(home.gate) else {
-            return done(Outcome::of_nothing(&command.verb, &self.spec));
+            return self.nothing(gates, &command.verb);
         };
         let observed = self.observers.listening();
         let (now, entropy) = (self.clock.now(), rand::rng().next_u64());
@@ -512,17 +518,16 @@ impl Gates for MemoryGates {
         }
     }
 
-    fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>> {
+    fn survey<'a>(&'a self, query: SurveyQuery<'a>) -> BoxFuture<'a, Result<Survey, StoreError>> {
         Box::pin(async move {
-            let mut resources = Vec::new();
+            let (mut matching, now) = (Vec::new(), self.clock.now());
             for shard in &self.shards {
-                resources.extend(shard.lock().iter().map(|gate| gate.usage(&self.spec)));
+                let gates = shard.lock();
+                let wanted = gates.iter().filter(|gate| query.matches(&gate.resource));
+                matching.extend(wanted.map(|gate| gate.usage(&self.spec, now)));
             }
-            let total = resources.len();
-            resources
-                .sort_unstable_by(|a, b| (b.waiting, b.in_use, &a.resource).cmp(&(a.waiting, a.in_use, &b.resource)));
-            let resources = resources.into_iter().skip(offset).take(count).collect();
-            Ok(Survey { total, resources })
+            let conditions = self.settings.lock().in_force();
+            Ok(query.page_of(matching).under(&conditions, now))
         })
     }
 

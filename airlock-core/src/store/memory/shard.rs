@@ -159,6 +159,10 @@ impl Gates {
         (0u32..).zip(&self.slots).filter(|(_, slot)| slot.live).map(|(at, _)| at).collect()
     }
 
+    pub(super) fn conditions(&self) -> &Conditions {
+        &self.conditions
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Gate> {
         self.slots.iter().filter(|slot| slot.live).filter_map(|slot| slot.gate.as_deref())
     }

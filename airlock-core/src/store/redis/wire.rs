@@ -1,14 +1,16 @@
 //! What is said to the script, and by it.
 
 mod request;
+mod seen;
 
 use std::sync::Arc;
 
 pub use request::{command, header, strategy};
+use seen::inspection;
 
 use super::msgpack::{Reader, unexpected};
 use crate::error::StoreError;
-use crate::gate::{Answer, Change, Denial, Effect, Ending, Grant, Holder, Inspection, Micros, Outcome, Place, Waiter};
+use crate::gate::{Answer, Change, Denial, Effect, Ending, Grant, Micros, Outcome, Place};
 pub use crate::store::shared::TicketId;
 
 /// Which form of keys and calls the script is for.
@@ -86,7 +88,7 @@ fn outcome(reader: &mut Reader<'_>) -> Result<Outcome, StoreError> {
         "unknown" => (1, Outcome::Unknown),
         "missed" => (1, Outcome::Missed),
         "done" => (1, Outcome::Done),
-        "seen" => (8, Outcome::Seen(Box::new(inspection(reader)?))),
+        "seen" => (12, Outcome::Seen(Box::new(inspection(reader)?))),
         "again" => (1, Outcome::Again),
         other => return Err(unexpected(format_args!("an outcome called {other:?}"))),
     };
@@ -118,38 +120,6 @@ fn place(reader: &mut Reader<'_>) -> Result<Place, StoreError> {
         chance: reader.maybe(Reader::double)?,
         estimated_wait: reader.maybe(Reader::number)?,
         refresh_after: reader.number()?,
-    })
-}
-
-fn inspection(reader: &mut Reader<'_>) -> Result<Inspection, StoreError> {
-    let limit = reader.small_number()?;
-    let limit_override = reader.maybe(Reader::small_number)?;
-    let (in_use, offered, waiting) = (reader.number()?, reader.number()?, reader.number()?);
-    let count = reader.array()?;
-    let holders = (0..count).map(|_| holder(reader)).collect::<Result<_, _>>()?;
-    let count = reader.array()?;
-    let waiters = (0..count).map(|_| waiter(reader)).collect::<Result<_, _>>()?;
-    Ok(Inspection { limit, limit_override, in_use, offered, waiting, holders, waiters })
-}
-
-fn holder(reader: &mut Reader<'_>) -> Result<Holder, StoreError> {
-    reader.array_of(5)?;
-    Ok(Holder {
-        identity: reader.maybe(Reader::text)?.map(Arc::from),
-        fence: reader.number()?,
-        weight: reader.small_number()?,
-        age: reader.number()?,
-        offered: reader.flag()?,
-    })
-}
-
-fn waiter(reader: &mut Reader<'_>) -> Result<Waiter, StoreError> {
-    reader.array_of(4)?;
-    Ok(Waiter {
-        identity: reader.maybe(Reader::text)?.map(Arc::from),
-        position: reader.number()?,
-        weight: reader.small_number()?,
-        age: reader.number()?,
     })
 }
 

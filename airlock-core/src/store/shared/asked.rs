@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::StoreError;
-use crate::gate::{Enter, Key, Verb, Whom};
+use crate::gate::{Enter, Key, Verb};
 use crate::token::Secret;
 
 /// How a store that is shared knows a ticket: by a hash of its token, so that reading the store releases nothing.
@@ -79,10 +79,9 @@ impl Asked {
                 text = because.map(Arc::from);
                 Verb::Switch { state, reopen_in, because: None }
             }
-            Verb::Evict { whom: Whom::Fence(fence) } => Verb::Evict { whom: Whom::Fence(fence) },
-            Verb::Evict { whom: Whom::Identity(name) } => {
-                identity = Some(Arc::from(name));
-                Verb::Evict { whom: Whom::Identity("") }
+            Verb::Evict { whom } => {
+                identity = whom.identity().map(Arc::from);
+                Verb::Evict { whom: whom.renamed("") }
             }
             Verb::Inspect { page } => Verb::Inspect { page },
             Verb::Tick => Verb::Tick,
@@ -115,7 +114,7 @@ impl Asked {
                 enter.group = self.text.as_deref();
             }
             Verb::Switch { because, .. } => *because = self.text.as_deref(),
-            Verb::Evict { whom: Whom::Identity(name) } => *name = self.identity.as_deref().unwrap_or_default(),
+            Verb::Evict { whom } => *whom = whom.renamed(self.identity.as_deref().unwrap_or_default()),
             _ => {}
         }
         if let Some(Key::Identity { identity, .. }) = key_of(&mut verb) {
@@ -158,7 +157,7 @@ fn key_of<'v, 'a>(verb: &'v mut Verb<'a>) -> Option<&'v mut Key<'a>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::{Stay, SwitchState};
+    use crate::gate::{Stay, SwitchState, Whom};
     use crate::token::Local;
 
     const SECRET: [u8; 16] = *b"sixteen secrets!";
@@ -178,6 +177,8 @@ mod tests {
             Verb::Claim { key: token, nonce: 9 },
             Verb::Switch { state: Some(SwitchState::Closed), reopen_in: None, because: Some("a sale") },
             Verb::Evict { whom: Whom::Identity("ada") },
+            Verb::Evict { whom: Whom::Inside("ada") },
+            Verb::Evict { whom: Whom::InLine("ada") },
             Verb::Evict { whom: Whom::Fence(3) },
             Verb::Tick,
         ];

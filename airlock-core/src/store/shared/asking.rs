@@ -9,7 +9,7 @@ use super::node::{Waiter, lose};
 use super::{TicketId, in_use};
 use crate::error::StoreError;
 use crate::gate::{Answer, Conditions, Ending, Key, Micros, Outcome, Setting, Stay, SwitchState, Verb};
-use crate::store::{BoxFuture, Command, Gates, Lease, News, Survey, Watch};
+use crate::store::{BoxFuture, Command, Gates, Lease, News, Survey, SurveyQuery, Watch};
 use crate::token::Token;
 
 impl Gates for SharedGates {
@@ -104,8 +104,8 @@ impl Gates for SharedGates {
         Some(SharedGates::conditions(self))
     }
 
-    fn survey(&self, offset: usize, count: usize) -> BoxFuture<'_, Result<Survey, StoreError>> {
-        Box::pin(in_use::survey(self, offset, count))
+    fn survey<'a>(&'a self, query: SurveyQuery<'a>) -> BoxFuture<'a, Result<Survey, StoreError>> {
+        Box::pin(in_use::survey(self, query))
     }
 
     fn switch<'a>(

@@ -34,10 +34,10 @@ pub(crate) fn understood(held: &[u8]) -> Result<Conditions, StoreError> {
     parsed(held).ok_or_else(|| StoreError::not_executed("what is kept of the airlock's switch cannot be read"))
 }
 
-/// What is set now.
-pub(super) async fn read(gates: &SharedGates) -> Result<Conditions, StoreError> {
-    let (held, _) = gates.store.backend.settings(&gates.spec.name).await?;
-    understood(&held)
+/// What is set now, and when that is.
+pub(super) async fn read(gates: &SharedGates) -> Result<(Conditions, Micros), StoreError> {
+    let (held, now) = gates.store.backend.settings(&gates.spec.name).await?;
+    Ok((understood(&held)?, gates.store.now().unwrap_or(now)))
 }
 
 /// Changes it for all processes, and answers what holds from now on. Of two changes of the same thing at once the later

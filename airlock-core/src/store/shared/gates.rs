@@ -447,7 +447,7 @@ impl SharedGates {
     /// Reads what is set. Answers whether it is news.
     pub(super) async fn look_at_settings(&self) -> Result<bool, StoreError> {
         let before = self.settings.lock().changes;
-        let set = super::conditions::read(self).await?;
+        let (set, _) = super::conditions::read(self).await?;
         let mut settings = self.settings.lock();
         // Somebody else has read or set something meanwhile: what was read here may be older.
         Ok(settings.changes == before && settings.hear(set))

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 use super::gates::SharedGates;
-use super::{InUse, Query};
+use super::{InUse, Query, conditions};
 use crate::error::StoreError;
 use crate::gate::{Outcome, Page, Verb};
-use crate::store::{Survey, Usage};
+use crate::store::{Survey, SurveyQuery, Usage};
 
 /// How many resources a survey looks at.
 const LOOKED_AT: usize = 10_000;
@@ -38,32 +38,37 @@ pub(super) async fn list(gates: &SharedGates) -> Result<(), StoreError> {
 }
 
 /// What is in use, busiest first.
-pub(super) async fn survey(gates: &SharedGates, offset: usize, count: usize) -> Result<Survey, StoreError> {
+pub(super) async fn survey(gates: &SharedGates, of: SurveyQuery<'_>) -> Result<Survey, StoreError> {
     list(gates).await?;
-    let conditions = gates.conditions();
-    let query = Query { spec: &gates.spec, conditions: &conditions, offset, count, now: gates.store.now() };
+    // What is set is asked for as well: a node that nobody else asks anything looks at it as rarely as that.
+    let (conditions, now) = conditions::read(gates).await?;
+    let query = Query { spec: &gates.spec, conditions: &conditions, of, now: gates.store.now() };
     let names = match gates.store.backend.in_use(query).await? {
-        InUse::Counted(survey) => return Ok(survey),
+        InUse::Counted(survey) => return Ok(survey.under(&conditions, now)),
         InUse::Named(names) => names,
     };
-    let seen = join_all(names.into_iter().take(LOOKED_AT).map(async |resource| look(gates, resource).await)).await;
-    let mut resources = Vec::new();
+    let wanted = names.into_iter().filter(|resource| of.matches(resource)).take(LOOKED_AT);
+    let seen = join_all(wanted.map(async |resource| look(gates, resource).await)).await;
+    let mut matching = Vec::new();
     for usage in seen {
-        resources.extend(usage?);
+        matching.extend(usage?);
     }
-    let total = resources.len();
-    resources
-        .sort_unstable_by(|a: &Usage, b| (b.waiting, b.in_use, &a.resource).cmp(&(a.waiting, a.in_use, &b.resource)));
-    Ok(Survey { total, resources: resources.into_iter().skip(offset).take(count).collect() })
+    Ok(of.page_of(matching).under(&conditions, now))
 }
 
 async fn look(gates: &SharedGates, resource: String) -> Result<Option<Usage>, StoreError> {
     let inspect = Verb::Inspect { page: Page { offset: 0, count: 0 } };
     let answered = gates.ask(&resource.as_str().into(), &inspect).await?.answered;
     match answered.answer.outcome {
-        Outcome::Seen(seen) if !answered.idle => {
-            Ok(Some(Usage { resource, limit: seen.limit, in_use: seen.in_use, waiting: seen.waiting }))
-        }
+        Outcome::Seen(seen) if !answered.idle => Ok(Some(Usage {
+            resource,
+            limit: seen.limit,
+            configured: seen.configured,
+            limit_override: seen.limit_override,
+            in_use: seen.in_use,
+            waiting: seen.waiting,
+            switch: seen.switch,
+        })),
         _ => Ok(None),
     }
 }

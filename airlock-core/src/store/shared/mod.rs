@@ -48,7 +48,7 @@ pub use runtime::Runtime;
 pub use step::decide_blob;
 pub use step::decide_on;
 
-use super::{BoxFuture, Gates, Survey};
+use super::{BoxFuture, Gates, Survey, SurveyQuery};
 use crate::clock::TestClock;
 use crate::error::{ConfigError, StoreError};
 use crate::gate::{Answer, Change, Conditions, Effect, Micros, Record, SharedSpec, Spec};
@@ -123,10 +123,8 @@ pub struct Query<'a> {
     pub spec: &'a Spec,
     /// What holds for all of its gates.
     pub conditions: &'a Conditions,
-    /// From which on, of the busiest first.
-    pub offset: usize,
-    /// How many.
-    pub count: usize,
+    /// Which of them.
+    pub of: SurveyQuery<'a>,
     /// What a test says what time it is.
     pub now: Option<Micros>,
 }

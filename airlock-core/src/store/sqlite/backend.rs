@@ -6,8 +6,8 @@ use super::worker::{Answer, Worker};
 use crate::clock::wall_clock;
 use crate::error::StoreError;
 use crate::gate::Micros;
-use crate::store::BoxFuture;
 use crate::store::shared::{Asked, Backend, Call, Decided, InUse, Query};
+use crate::store::{BoxFuture, SurveyQuery};
 
 pub(super) struct SqliteBackend {
     worker: Worker,
@@ -54,11 +54,12 @@ impl Backend for SqliteBackend {
     }
 
     fn in_use<'a>(&'a self, query: Query<'a>) -> BoxFuture<'a, Result<InUse, StoreError>> {
-        let Query { offset, count, now, .. } = query;
-        let (spec, conditions) = (query.spec.clone(), query.conditions.clone());
+        let Query { of: SurveyQuery { offset, count, .. }, now, .. } = query;
+        let (spec, conditions, text) = (query.spec.clone(), query.conditions.clone(), query.of.text.to_owned());
         answered(self.worker.ask(move |work| {
             let now = now.unwrap_or_else(wall_clock);
-            work.survey(&spec, &conditions, (offset, count), now, rand::random()).map(InUse::Counted)
+            let of = SurveyQuery { text: &text, offset, count };
+            work.survey(&spec, &conditions, of, now, rand::random()).map(InUse::Counted)
         }))
     }
 }

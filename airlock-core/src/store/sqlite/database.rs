@@ -10,13 +10,14 @@ use super::decide;
 use super::failure::{Phase, store_error};
 use super::line::Spacing;
 use super::patience;
+use super::rows::usage;
 use super::schema;
 use super::statements::Statements;
 use super::values::Int;
 use crate::error::{ConfigError, StoreError};
 use crate::gate::{Conditions, Micros, Record, Spec, Verb};
 use crate::store::shared::{Asked, Call, Decided};
-use crate::store::{Survey, Usage};
+use crate::store::{Survey, SurveyQuery};
 
 /// No database has fewer bytes than its smallest page.
 const SMALLEST: u64 = 512;
@@ -265,7 +266,7 @@ impl Work<'_> {
         &self,
         spec: &Spec,
         conditions: &Conditions,
-        (offset, count): (usize, usize),
+        of: SurveyQuery<'_>,
         now: Micros,
         entropy: u64,
     ) -> Result<Survey, StoreError> {
@@ -282,16 +283,15 @@ impl Work<'_> {
         }
         let whole = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.attempt(|| {
-            let total =
-                connection.prepare_cached(&sql.in_use)?.query_row(params![&*spec.name, Int(now)], |row| row.get(0))?;
-            let Int(total) = total;
-            let mut statement = connection.prepare_cached(&sql.busiest)?;
-            let values = params![&*spec.name, Int(now), spec.limit, whole(count), whole(offset)];
-            let resources = statement.query_map(values, |row| {
-                let (Int(in_use), Int(waiting)) = (row.get(2)?, row.get(3)?);
-                Ok(Usage { resource: row.get(0)?, limit: row.get(1)?, in_use, waiting })
+            let mut statement = connection.prepare_cached(&sql.in_use)?;
+            let survey = statement.query_row(params![&*spec.name, Int(now), of.text], |row| {
+                let (Int(total), Int(in_use), Int(waiting)) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                Ok(Survey { total: total as usize, in_use, waiting, ..Survey::default() })
             })?;
-            Ok(Survey { total: total as usize, resources: resources.collect::<rusqlite::Result<_>>()? })
+            let mut statement = connection.prepare_cached(&sql.busiest)?;
+            let values = params![&*spec.name, Int(now), of.text, spec.limit, whole(of.count), whole(of.offset)];
+            let resources = statement.query_map(values, |row| usage(row, now))?;
+            Ok(Survey { resources: resources.collect::<rusqlite::Result<_>>()?, ..survey })
         })
     }
 

@@ -7,6 +7,7 @@ use rusqlite::{CachedStatement, Result, Row, params};
 
 use super::values::{Int, Strategy, Text};
 use crate::gate::{Agreed, Asked, Group, GroupId, LineOrder, Meta, Micros, Setting, State, Ticket};
+use crate::store::Usage;
 
 /// The gate's own row.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,7 +38,7 @@ impl GateRow {
             arrival: int(row, 5)?,
             fence: int(row, 6)?,
             override_limit: row.get(7)?,
-            switch: setting(row)?.map(Box::new),
+            switch: setting(row, 8)?.map(Box::new),
             replenished_at: int(row, 11)?,
             drawn: int(row, 12)?,
             soonest: int(row, 13)?,
@@ -113,10 +114,26 @@ fn int(row: &Row<'_>, at: usize) -> Result<u64> {
     row.get(at).map(|Int(number)| number)
 }
 
-fn setting(row: &Row<'_>) -> Result<Option<Setting>> {
-    let Some(Text(state)) = row.get(8)? else { return Ok(None) };
-    let because: Option<String> = row.get(10)?;
-    Ok(Some(Setting { state, until: int(row, 9)?, because: because.map(Arc::from) }))
+/// A switch, when it is over and why it is set, from that column on.
+fn setting(row: &Row<'_>, at: usize) -> Result<Option<Setting>> {
+    let Some(Text(state)) = row.get(at)? else { return Ok(None) };
+    let because: Option<String> = row.get(at + 2)?;
+    Ok(Some(Setting { state, until: int(row, at + 1)?, because: because.map(Arc::from) }))
+}
+
+/// A line of a survey.
+pub(super) fn usage(row: &Row<'_>, now: Micros) -> Result<Usage> {
+    let (configured, limit_override): (u32, Option<u32>) = (row.get(1)?, row.get(2)?);
+    let switch = setting(row, 5)?.filter(|switch| switch.until > now);
+    Ok(Usage {
+        resource: row.get(0)?,
+        limit: limit_override.unwrap_or(configured),
+        configured,
+        limit_override,
+        in_use: int(row, 3)?,
+        waiting: int(row, 4)?,
+        switch: switch.map(|switch| switch.shown(now)),
+    })
 }
 
 fn agreed(row: &Row<'_>) -> Result<Option<Agreed>> {

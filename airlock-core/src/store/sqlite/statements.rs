@@ -32,6 +32,14 @@ macro_rules! gate_columns {
     };
 }
 
+/// Of an airlock (?1), at a time (?2), those whose names contain a text (?3), whatever its ASCII case.
+macro_rules! is_in_use {
+    () => {
+        "airlock = ?1 AND (tickets > 0 OR limit_override IS NOT NULL OR switch IS NOT NULL OR replenished_at > ?2) \
+         AND instr(lower(resource), lower(?3)) > 0"
+    };
+}
+
 macro_rules! ticket_columns {
     () => {
         "token, state, identity, deadline, arrival, fence, since, weight, attend, present_until, score, per_second, lane, \
@@ -156,11 +164,11 @@ statements! {
 
     stale: "SELECT resource FROM @gates WHERE airlock = ?1 AND soonest <= ?2 AND (tickets > 0 OR switch IS NOT NULL) \
             LIMIT ?3";
-    in_use: "SELECT count(*) FROM @gates WHERE airlock = ?1 AND (tickets > 0 OR limit_override IS NOT NULL \
-             OR switch IS NOT NULL OR replenished_at > ?2)";
-    busiest: "SELECT resource, coalesce(limit_override, limit_low, ?3), in_use, waiting FROM @gates WHERE airlock = ?1 \
-              AND (tickets > 0 OR limit_override IS NOT NULL OR switch IS NOT NULL OR replenished_at > ?2) \
-              ORDER BY waiting DESC, in_use DESC, resource LIMIT ?4 OFFSET ?5";
+    in_use: concat!("SELECT count(*), coalesce(sum(in_use), 0), coalesce(sum(waiting), 0) FROM @gates WHERE ", is_in_use!());
+    busiest: concat!(
+        "SELECT resource, coalesce(limit_low, ?4), limit_override, in_use, waiting, switch, switch_until, switch_because \
+         FROM @gates WHERE ", is_in_use!(), " ORDER BY waiting DESC, in_use DESC, resource LIMIT ?5 OFFSET ?6"
+    );
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ parts[#parts + 1] = function()
     local id, ticket
     if identity then
       id, ticket = step.find(nil, identity)
+      -- With an identity, the number says where it has to be: anywhere, inside (1), in line (2).
+      if id and fence > 0 and (ticket.state == 'waiting') ~= (fence == 2) then id = nil end
     else
       id = ledger.find_fence(fence)
       ticket = id and ledger.read(id)
@@ -24,6 +26,11 @@ parts[#parts + 1] = function()
     return identity ~= '' and identity
   end
 
+  local function shown(switch)
+    if not switch or switch.ends_at <= now then return false end
+    return { switch.state, switch.ends_at < NEVER and switch.ends_at - now, switch.because }
+  end
+
   function step.inspect(offset, count)
     local holders, waiters = ledger.inside(offset, count), {}
     for i = 1, #holders do
@@ -37,6 +44,9 @@ parts[#parts + 1] = function()
       if not id then break end
       waiters[#waiters + 1] = { identity_of(id), position + 1, ledger.read(id).weight, max(now - arrival, 0) }
     end
-    return { 'seen', step.limit(), meta.override, meta.held, meta.offered, meta.waiting, holders, waiters }
+    return {
+      'seen', step.limit(), step.configured, meta.override, meta.held, meta.offered, meta.waiting, shown(meta.switch),
+      shown(spec.switch), spec.unwell_until > now and spec.unwell_until - now, holders, waiters,
+    }
   end
 end

@@ -89,7 +89,10 @@ pub fn command(verb: &Verb<'_>, entropy: u64, node: Option<&NodeId>) -> Result<V
             (Some(TicketId::of(&secret)), identity, 0)
         }
         Verb::Enter(_) => return Err(StoreError::not_executed("who enters by Redis needs a token")),
+        // With an identity, the number says where it has to be: anywhere, inside, in line.
         Verb::Evict { whom: Whom::Identity(identity) } => (None, Some(identity), 0),
+        Verb::Evict { whom: Whom::Inside(identity) } => (None, Some(identity), 1),
+        Verb::Evict { whom: Whom::InLine(identity) } => (None, Some(identity), 2),
         Verb::Evict { whom: Whom::Fence(fence) } => (None, None, fence),
         _ => match verb.key() {
             Some(Key::Token(secret)) => (Some(TicketId::of(&secret)), None, 0),
