@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::gate::{Change, Denial, Effect, Ending, Micros};
+use crate::notifier::Courier;
 use crate::sync::Mutex;
 
 /// Is told of every transition of every gate.
@@ -128,7 +129,7 @@ pub enum FailoverKind {
     Back,
 }
 
-/// The observers of one airlock, and its log.
+/// The observers of one airlock, its notifier and its log.
 ///
 /// Handed to a [`Store`](crate::store::Store) when it is opened; a store reports each change of its gates.
 #[derive(Clone)]
@@ -138,24 +139,26 @@ struct Inner {
     airlock: Arc<str>,
     any: AtomicBool,
     list: Vec<Arc<dyn Observer>>,
+    courier: Option<Courier>,
     /// Those of other airlocks of the same name on the same store, for as long as these exist.
     joined: Mutex<Vec<Weak<Inner>>>,
 }
 
 impl Observers {
-    pub(crate) fn new(airlock: Arc<str>, list: Vec<Arc<dyn Observer>>) -> Self {
-        let any = AtomicBool::new(!list.is_empty());
-        Observers(Arc::new(Inner { airlock, any, list, joined: Mutex::default() }))
+    pub(crate) fn new(airlock: Arc<str>, list: Vec<Arc<dyn Observer>>, courier: Option<Courier>) -> Self {
+        let inner = Inner { airlock, any: AtomicBool::new(false), list, courier, joined: Mutex::default() };
+        inner.any.store(inner.listens(), Ordering::Release);
+        Observers(Arc::new(inner))
     }
 
     /// Has these told of what those are told.
     pub(crate) fn join(&self, others: &Observers) {
         let mut joined = self.0.joined.lock();
         joined.retain(|others| others.strong_count() > 0);
-        if !others.0.list.is_empty() {
+        if others.0.listens() {
             joined.push(Arc::downgrade(&others.0));
         }
-        self.0.any.store(!self.0.list.is_empty() || !joined.is_empty(), Ordering::Release);
+        self.0.any.store(self.0.listens() || !joined.is_empty(), Ordering::Release);
     }
 
     /// Whether anybody wants to know. When nobody does, a store need not record what happens.
@@ -163,12 +166,28 @@ impl Observers {
         self.0.any.load(Ordering::Relaxed) || tracing::enabled!(target: "airlock", tracing::Level::DEBUG)
     }
 
+    /// Reports all that a step did: has those notified whose turn came. Besides [`changed`](Self::changed), which tells
+    /// observers.
+    pub fn stepped<Id>(&self, resource: &str, effects: &[Effect<Id>], now: Micros) {
+        if !effects.iter().any(|effect| matches!(effect.change, Change::Offered { .. })) {
+            return;
+        }
+        // Airlocks that share their gates are one: one of them tells.
+        if let Some(courier) = &self.0.courier {
+            return courier.take(resource, effects, now);
+        }
+        let joined: Vec<_> = self.0.joined.lock().iter().filter_map(Weak::upgrade).collect();
+        if let Some(courier) = joined.iter().find_map(|others| others.courier.as_ref()) {
+            courier.take(resource, effects, now);
+        }
+    }
+
     /// Reports a change.
     pub fn changed<Id>(&self, resource: &str, effect: &Effect<Id>, now: Micros) {
         let kind = match effect.change {
             Change::Admitted | Change::Granted(_) => EventKind::Admitted,
             Change::Queued => EventKind::Queued,
-            Change::Offered => EventKind::Offered,
+            Change::Offered { .. } => EventKind::Offered,
             Change::Requeued => EventKind::Requeued,
             Change::Ended(ending) => EventKind::Ended(ending),
         };
@@ -246,6 +265,13 @@ impl Observers {
                 tracing::error!(target: "airlock", airlock = &*self.0.airlock, "an observer panicked");
             }
         }
+    }
+}
+
+impl Inner {
+    /// Whether anybody of its own wants to know.
+    fn listens(&self) -> bool {
+        !self.list.is_empty() || self.courier.is_some()
     }
 }
 

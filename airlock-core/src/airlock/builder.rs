@@ -9,6 +9,7 @@ use crate::error::ConfigError;
 use crate::gate::{OnReentry, Spec};
 use crate::line::Line;
 use crate::name::{self, What};
+use crate::notifier::{Courier, Notifier, TopicPrefix};
 use crate::observer::{Observer, Observers};
 use crate::seal::{Seal, micros, out_of_bounds};
 use crate::store::{MemoryStore, Store};
@@ -29,6 +30,8 @@ pub struct Builder {
     store_timeout: Duration,
     health: (f64, Duration),
     observers: Vec<Arc<dyn Observer>>,
+    notifier: Option<Arc<dyn Notifier>>,
+    topic_prefix: Option<String>,
 }
 
 impl Builder {
@@ -44,6 +47,8 @@ impl Builder {
             store_timeout: Duration::from_secs(1),
             health: (0.5, Duration::from_secs(10)),
             observers: Vec::new(),
+            notifier: None,
+            topic_prefix: None,
         }
     }
 
@@ -105,6 +110,20 @@ impl Builder {
         self
     }
 
+    /// Has whoever is away told that its turn has come. Nobody by default; the last one counts. See
+    /// [`notifier`](crate::notifier).
+    pub fn notifier(mut self, notifier: impl Notifier) -> Self {
+        self.notifier = Some(Arc::new(notifier));
+        self
+    }
+
+    /// What the [topics](Airlock::topic) begin with under which identities are told of their turns: a path or a URL, slashes at
+    /// its end do not matter. `/waiting-room` by default.
+    pub fn topic_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.topic_prefix = Some(prefix.into());
+        self
+    }
+
     /// Checks the whole configuration. Does no I/O and starts nothing.
     ///
     /// # Errors
@@ -140,13 +159,16 @@ impl Builder {
             guarded: false,
             shared: None,
         };
-        let observers = Observers::new(spec.name.clone(), self.observers);
+        let topics = self.topic_prefix.as_deref().map_or_else(|| Ok(TopicPrefix::default()), TopicPrefix::new)?;
+        let courier = self.notifier.map(|notifier| Courier::new(spec.name.clone(), topics.clone(), notifier));
+        let observers = Observers::new(spec.name.clone(), self.observers, courier);
         let gates = self.store.open(&spec, &observers)?;
         Ok(Airlock(Arc::new(Inner {
             spec,
             needs_tokens: gates.needs_tokens(),
             gates,
             _observers: observers,
+            topics,
             admission: self.admission,
             store_timeout: self.store_timeout,
             health: (self.health.0, counts_for),

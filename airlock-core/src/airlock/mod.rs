@@ -26,6 +26,7 @@ use crate::admission::Admission;
 use crate::entrant::Entrant;
 use crate::error::{Error, InvalidEntrant, Reason, Refusal, StoreError};
 use crate::gate::{Answer, Denial, Enter, Inspection, Key, Micros, Outcome, Page, Spec, Stay, Verb, Whom};
+use crate::notifier::TopicPrefix;
 use crate::observer::Observers;
 use crate::permit::Permit;
 use crate::store::{Command, Gates, Survey};
@@ -44,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) gates: Arc<dyn Gates>,
     /// Told for as long as this airlock exists.
     _observers: Observers,
+    topics: TopicPrefix,
     needs_tokens: bool,
     admission: Arc<dyn Admission>,
     store_timeout: Duration,
@@ -71,6 +73,24 @@ impl Airlock {
     /// How soon somebody who is away is told to ask again: a third of its presence, and at most half of its claim window.
     pub fn refresh_after(&self) -> Duration {
         Duration::from_micros(self.0.spec.line.refresh_after())
+    }
+
+    /// Under which an identity is told of its turns at this airlock: the [prefix](Builder::topic_prefix), the airlock's name and
+    /// the identity, joined by slashes, each name percent-encoded.
+    ///
+    /// ```
+    /// # use airlock_core::{Airlock, Seal};
+    /// let shop = Airlock::builder("shop").seal(Seal::semaphore(200)).build()?;
+    /// assert_eq!(shop.topic("ada@example.org")?, "/waiting-room/shop/ada%40example.org");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the identity is no valid name.
+    pub fn topic(&self, identity: &str) -> Result<String, InvalidEntrant> {
+        crate::name::check(crate::name::What::Identity, identity)?;
+        Ok(self.0.topics.topic(self.name(), identity))
     }
 
     /// How many may wait at one gate.
