@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`NullNotifier`] | nobody |
 //! | [`Turns`] | subscribers in this process, each only of its own turns |
+//! | `MercureNotifier` (feature `mercure`) | browsers, by a Mercure hub |
 //! | one of one's own | by mail, push, message: a [`Notifier`] is one function |
 //!
 //! # When
@@ -30,8 +31,11 @@
 //! | `tally.rs` | what was not told |
 //! | `topic.rs` | under which topic an identity hears of its turns |
 //! | `turns.rs` | the stream in this process |
+//! | `mercure/` | the hub: requests, tokens, who is there |
 
 mod courier;
+#[cfg(feature = "mercure")]
+mod mercure;
 mod tally;
 mod topic;
 mod turns;
@@ -44,6 +48,9 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::store::BoxFuture;
 
 pub(crate) use courier::Courier;
+#[cfg(feature = "mercure")]
+#[cfg_attr(docsrs, doc(cfg(feature = "mercure")))]
+pub use mercure::MercureNotifier;
 pub(crate) use topic::TopicPrefix;
 pub use turns::{Subscription, Turns};
 

@@ -6,7 +6,7 @@ use crate::error::ConfigError;
 use crate::name::MAX_BYTES;
 
 /// Everything but what RFC 3986 calls unreserved: no name can look like a path, a pattern or a URI template.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(super) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What all topics of an airlock begin with.
 #[derive(Clone, Debug)]
