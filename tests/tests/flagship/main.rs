@@ -12,3 +12,4 @@ mod raw;
 mod shop;
 mod stopping;
 mod stores;
+mod visitors;
