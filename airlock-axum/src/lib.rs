@@ -57,6 +57,13 @@ pub use room::{
 };
 
 /// The README's code is code.
-#[cfg(all(doctest, feature = "redis", feature = "blocking", feature = "sqlite", feature = "waiting-room", feature = "mercure"))]
+#[cfg(all(
+    doctest,
+    feature = "redis",
+    feature = "blocking",
+    feature = "sqlite",
+    feature = "waiting-room",
+    feature = "mercure"
+))]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
