@@ -74,7 +74,8 @@ pub use room::{
     feature = "redis",
     feature = "blocking",
     feature = "sqlite",
-    feature = "waiting-room"
+    feature = "waiting-room",
+    feature = "mercure"
 ))]
 #[doc = include_str!("../README.md")]
 pub struct Readme;

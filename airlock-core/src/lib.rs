@@ -71,6 +71,7 @@ pub mod gate;
 mod line;
 pub mod locks;
 pub mod name;
+pub mod notifier;
 pub mod observer;
 mod permit;
 pub mod presets;

@@ -239,7 +239,8 @@ impl Pool {
     /// Lets in who is drawn, and has it leave.
     fn admit(&mut self) -> u64 {
         let (_, effects) = self.step(&Verb::Resize { limit: Some(3) });
-        let chosen = effects.iter().find(|effect| matches!(effect.change, Change::Offered)).expect("there is room");
+        let chosen =
+            effects.iter().find(|effect| matches!(effect.change, Change::Offered { .. })).expect("there is room");
         let (arrival, fence) = (chosen.arrival, chosen.fence);
         self.step(&Verb::Resize { limit: Some(2) });
         self.table.meta_mut().drawn = 0;

@@ -36,7 +36,12 @@ impl Flagship {
 
     /// The same, with more in its environment.
     pub fn start_in(options: &[&str], environment: &[(&str, &OsStr)]) -> Self {
-        let mut command = Command::new(program());
+        Flagship::start_program(program(), options, environment)
+    }
+
+    /// The same, of another build.
+    pub fn start_program(program: &Path, options: &[&str], environment: &[(&str, &OsStr)]) -> Self {
+        let mut command = Command::new(program);
         command.args(["--listen", "127.0.0.1:0"]).args(options);
         command.env("RUST_LOG", "airlock=debug").env("NO_COLOR", "1");
         command.envs(environment.iter().copied());
@@ -112,6 +117,11 @@ impl Flagship {
         self.address
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it printed when it started.
     pub fn hints(&self) -> &[String] {
         &self.hints
@@ -156,16 +166,31 @@ fn end_of(child: &mut Child) -> Option<ExitStatus> {
 /// The program, built once for each process of tests.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        // A relative one is meant from where cargo was called: from the workspace, as a rule.
-        let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| OsString::from("target"));
-        let target = workspace.join(target);
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
-        let mut build = Command::new(cargo);
-        build.current_dir(&workspace).args(["build", "--quiet", "--workspace", "--all-features"]);
-        build.args(["--example", "waiting-room", "--target-dir"]).arg(&target);
-        assert!(build.status().expect("cargo runs").success(), "the flagship does not build");
-        target.join("debug/examples").join(format!("waiting-room{}", std::env::consts::EXE_SUFFIX))
-    })
+    PROGRAM.get_or_init(|| example("waiting-room", "debug"))
+}
+
+/// An example program as it is shipped, for benchmarks.
+pub fn release_example(name: &str) -> PathBuf {
+    example(name, "release")
+}
+
+/// An example program as tests have it.
+pub fn debug_example(name: &str) -> PathBuf {
+    example(name, "debug")
+}
+
+fn example(name: &str, profile: &str) -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    // A relative one is meant from where cargo was called: from the workspace, as a rule.
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| OsString::from("target"));
+    let target = workspace.join(target);
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
+    let mut build = Command::new(cargo);
+    build.current_dir(&workspace).args(["build", "--quiet", "--workspace", "--all-features"]);
+    build.args(["--example", name, "--target-dir"]).arg(&target);
+    if profile == "release" {
+        build.arg("--release");
+    }
+    assert!(build.status().expect("cargo runs").success(), "the example `{name}` does not build");
+    target.join(profile).join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }

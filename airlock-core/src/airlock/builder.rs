@@ -11,6 +11,7 @@ use crate::error::ConfigError;
 use crate::gate::{OnReentry, Spec};
 use crate::line::Line;
 use crate::name::{self, What};
+use crate::notifier::{Courier, Notifier, TopicPrefix};
 use crate::observer::{Observer, Observers};
 use crate::seal::{Seal, micros, out_of_bounds};
 use crate::store::{MemoryStore, Store};
@@ -32,6 +33,8 @@ pub struct Builder {
     health: (f64, Duration),
     observers: Vec<Arc<dyn Observer>>,
     emergency_file: Option<PathBuf>,
+    notifier: Option<Arc<dyn Notifier>>,
+    topic_prefix: Option<String>,
 }
 
 impl Builder {
@@ -48,6 +51,8 @@ impl Builder {
             health: (0.5, Duration::from_secs(10)),
             observers: Vec::new(),
             emergency_file: None,
+            notifier: None,
+            topic_prefix: None,
         }
     }
 
@@ -116,6 +121,20 @@ impl Builder {
         self
     }
 
+    /// Has whoever is away told that its turn has come. Nobody by default; the last one counts. See
+    /// [`notifier`](crate::notifier).
+    pub fn notifier(mut self, notifier: impl Notifier) -> Self {
+        self.notifier = Some(Arc::new(notifier));
+        self
+    }
+
+    /// What the [topics](Airlock::topic) begin with under which identities are told of their turns: a path or a URL, slashes at
+    /// its end do not matter. `/waiting-room` by default.
+    pub fn topic_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.topic_prefix = Some(prefix.into());
+        self
+    }
+
     /// Checks the whole configuration. Does no I/O and starts nothing, but where there is a file for
     /// [emergencies](crate::emergency): that is read, and a thread looks at it from then on.
     ///
@@ -152,7 +171,9 @@ impl Builder {
             guarded: false,
             shared: None,
         };
-        let observers = Observers::new(spec.name.clone(), self.observers);
+        let topics = self.topic_prefix.as_deref().map_or_else(|| Ok(TopicPrefix::default()), TopicPrefix::new)?;
+        let courier = self.notifier.map(|notifier| Courier::new(spec.name.clone(), topics.clone(), notifier));
+        let observers = Observers::new(spec.name.clone(), self.observers, courier);
         let gates = self.store.open(&spec, &observers)?;
         let sources = Sources::of_process();
         let emergency = Emergency::new(&sources, self.emergency_file, &spec.name, &gates, &observers)?;
@@ -162,6 +183,7 @@ impl Builder {
             gates,
             emergency,
             observers,
+            topics,
             admission: self.admission,
             store_timeout: self.store_timeout,
             health: (self.health.0, counts_for),

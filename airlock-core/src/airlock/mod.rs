@@ -27,6 +27,7 @@ use crate::emergency::Emergency;
 use crate::entrant::Entrant;
 use crate::error::{Error, InvalidEntrant, Reason, Refusal, StoreError};
 use crate::gate::{Answer, Denial, Enter, Inspection, Key, Micros, Outcome, Page, Setting, Spec, Stay, Verb, Whom};
+use crate::notifier::TopicPrefix;
 use crate::observer::{Events, Observer, Observers, Subscription};
 use crate::permit::Permit;
 use crate::store::{Command, Gates, Survey, SurveyQuery};
@@ -45,6 +46,7 @@ pub(crate) struct Inner {
     pub(crate) gates: Arc<dyn Gates>,
     emergency: Option<Arc<Emergency>>,
     pub(crate) observers: Observers,
+    topics: TopicPrefix,
     needs_tokens: bool,
     admission: Arc<dyn Admission>,
     store_timeout: Duration,
@@ -78,6 +80,24 @@ impl Airlock {
     /// an [inspection](Airlock::inspect).
     pub fn limit(&self) -> Option<u32> {
         self.0.spec.leased.then_some(self.0.spec.limit)
+    }
+
+    /// Under which an identity is told of its turns at this airlock: the [prefix](Builder::topic_prefix), the airlock's name and
+    /// the identity, joined by slashes, each name percent-encoded.
+    ///
+    /// ```
+    /// # use airlock_core::{Airlock, Seal};
+    /// let shop = Airlock::builder("shop").seal(Seal::semaphore(200)).build()?;
+    /// assert_eq!(shop.topic("ada@example.org")?, "/waiting-room/shop/ada%40example.org");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the identity is no valid name.
+    pub fn topic(&self, identity: &str) -> Result<String, InvalidEntrant> {
+        crate::name::check(crate::name::What::Identity, identity)?;
+        Ok(self.0.topics.topic(self.name(), identity))
     }
 
     /// How many may wait at one gate.

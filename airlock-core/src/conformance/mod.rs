@@ -97,6 +97,7 @@
 //! | [`batches`] | all or nothing over several gates (G21) |
 //! | [`visitors`] | identities that a front end acts for (G4, G14) |
 //! | [`names`] | names that must not meet (G22) |
+//! | [`notifying`] | who is told of its turn (G10) |
 //! | [`locks`] | simple locks by key |
 //! | [`failures`] | a store that fails or hangs, in front of the one under test (G23) |
 //!
@@ -116,6 +117,7 @@ pub mod line;
 pub mod locks;
 pub mod lotteries;
 pub mod names;
+pub mod notifying;
 pub mod offers;
 pub mod operating;
 pub mod order;
@@ -396,6 +398,9 @@ macro_rules! conformance_suite {
                 g03_an_unknown_token_does_nothing
                 g03_a_permit_has_one_token
             ;
+            notifying:
+                g10_who_is_away_is_told_of_its_turn_once
+            ;
             visitors:
                 g14_a_visitor_is_known_by_its_fence
                 g04_a_visitors_lease_is_its_own
@@ -440,6 +445,7 @@ mod tests {
             ("locks", include_str!("locks.rs")),
             ("lotteries", include_str!("lotteries.rs")),
             ("names", include_str!("names.rs")),
+            ("notifying", include_str!("notifying.rs")),
             ("offers", include_str!("offers.rs")),
             ("operating", include_str!("operating.rs")),
             ("order", include_str!("order.rs")),

@@ -191,8 +191,13 @@ pub enum Change {
     Queued,
     /// A waiter attended beside the gate was let in.
     Granted(Grant),
-    /// A place is held for it.
-    Offered,
+    /// A place is held for it, which it takes up by a claim.
+    Offered {
+        /// What the claim must repeat.
+        nonce: u64,
+        /// When the offer ends.
+        claim_by: Micros,
+    },
     /// It missed its offer and is at the back of the line.
     Requeued,
     /// It is over.

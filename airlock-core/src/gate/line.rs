@@ -92,8 +92,8 @@ impl<L: Ledger> Step<'_, L> {
     }
 
     pub(super) fn left_line(&mut self) {
-        let now = self.now;
-        self.ledger.meta_mut().left_line(now);
+        let (now, limit) = (self.now, self.limit());
+        self.ledger.meta_mut().left_line(now, limit);
         self.void_tags();
     }
 }

@@ -62,15 +62,23 @@ impl Default for Meta {
     }
 }
 
-/// From how many departures the line's pace is a running mean; beyond, it is smoothed exponentially.
-const PACE_WINDOW: u32 = 32;
+/// From how many departures the line's pace is measured at the least, and at the most.
+const PACE_LEAST: u32 = 32;
+pub(super) const PACE_MOST: u32 = 1024;
+
+/// Up to how many departures the line's pace is a running mean; beyond, it is smoothed exponentially. Those who were let in
+/// together go together, so that a full room empties in waves: some of them are looked at as one.
+#[inline]
+fn pace_window(limit: u32) -> u32 {
+    limit.saturating_mul(4).clamp(PACE_LEAST, PACE_MOST)
+}
 
 impl Meta {
-    /// Somebody left the line, by whichever end: that is its progress (G12).
+    /// Somebody left the line, by whichever end: that is its progress (G12), where so many may be inside.
     #[inline]
-    pub(super) fn left_line(&mut self, now: Micros) {
+    pub(super) fn left_line(&mut self, now: Micros, limit: u32) {
         self.waiting -= 1;
-        self.pace_samples = (self.pace_samples + 1).min(PACE_WINDOW);
+        self.pace_samples = (self.pace_samples + 1).min(pace_window(limit));
         let gap = now.saturating_sub(self.moved_at) as f64;
         self.pace += (gap - self.pace) / f64::from(self.pace_samples);
         self.moved_at = now;

@@ -80,7 +80,7 @@ impl<L: Ledger> Step<'_, L> {
         } else {
             // An offer still counts against the line and its group.
             self.ledger.meta_mut().offered += 1;
-            self.note(id, &chosen, Change::Offered);
+            self.note(id, &chosen, Change::Offered { nonce: chosen.nonce, claim_by: chosen.deadline });
         }
     }
 

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use super::{Event, EventKind, Failover, FailoverKind, Observer};
 use crate::gate::{Change, Denial, Effect, Micros};
+use crate::notifier::Courier;
 use crate::sync::Mutex;
 
-/// The observers of one airlock, and its log.
+/// The observers of one airlock, its notifier and its log.
 ///
 /// Handed to a [`Store`](crate::store::Store) when it is opened; a store reports each change of its gates.
 #[derive(Clone)]
@@ -22,6 +23,7 @@ struct Inner {
     any: AtomicBool,
     /// Replaced as a whole, so that nobody is told under the lock.
     list: Mutex<Arc<[Arc<dyn Observer>]>>,
+    courier: Option<Courier>,
     /// Those of other airlocks of the same name on the same store, for as long as these exist.
     joined: Mutex<Vec<Weak<Inner>>>,
     /// Those that these are joined to.
@@ -29,10 +31,11 @@ struct Inner {
 }
 
 impl Observers {
-    pub(crate) fn new(airlock: Arc<str>, list: Vec<Arc<dyn Observer>>) -> Self {
-        let any = AtomicBool::new(!list.is_empty());
+    pub(crate) fn new(airlock: Arc<str>, list: Vec<Arc<dyn Observer>>, courier: Option<Courier>) -> Self {
+        let any = AtomicBool::new(!list.is_empty() || courier.is_some());
         let list = Mutex::new(list.into());
-        Observers(Arc::new(Inner { airlock, any, list, joined: Mutex::default(), joined_to: Mutex::default() }))
+        let (joined, joined_to) = (Mutex::default(), Mutex::default());
+        Observers(Arc::new(Inner { airlock, any, list, courier, joined, joined_to }))
     }
 
     /// Has these told of what those are told.
@@ -63,12 +66,28 @@ impl Observers {
         self.0.any.load(Ordering::Relaxed) || tracing::enabled!(target: "airlock", tracing::Level::DEBUG)
     }
 
+    /// Reports all that a step did: has those notified whose turn came. Besides [`changed`](Self::changed), which tells
+    /// observers.
+    pub fn stepped<Id>(&self, resource: &str, effects: &[Effect<Id>], now: Micros) {
+        if !effects.iter().any(|effect| matches!(effect.change, Change::Offered { .. })) {
+            return;
+        }
+        // Airlocks that share their gates are one: one of them tells.
+        if let Some(courier) = &self.0.courier {
+            return courier.take(resource, effects, now);
+        }
+        let joined: Vec<_> = self.0.joined.lock().iter().filter_map(Weak::upgrade).collect();
+        if let Some(courier) = joined.iter().find_map(|others| others.courier.as_ref()) {
+            courier.take(resource, effects, now);
+        }
+    }
+
     /// Reports a change.
     pub fn changed<Id>(&self, resource: &str, effect: &Effect<Id>, now: Micros) {
         let kind = match effect.change {
             Change::Admitted | Change::Granted(_) => EventKind::Admitted,
             Change::Queued => EventKind::Queued,
-            Change::Offered => EventKind::Offered,
+            Change::Offered { .. } => EventKind::Offered,
             Change::Requeued => EventKind::Requeued,
             Change::Ended(ending) => EventKind::Ended(ending),
         };
@@ -170,9 +189,13 @@ impl Inner {
     fn count(&self) {
         // Held to the end: whoever changed a list last looks last.
         let joined = self.joined.lock();
-        let listens = |others: &Weak<Inner>| others.upgrade().is_some_and(|others| !others.list.lock().is_empty());
-        let any = !self.list.lock().is_empty() || joined.iter().any(listens);
+        let any = self.listens() || joined.iter().filter_map(Weak::upgrade).any(|others| others.listens());
         self.any.store(any, Ordering::Release);
+    }
+
+    /// Whether anybody of its own wants to know.
+    fn listens(&self) -> bool {
+        self.courier.is_some() || !self.list.lock().is_empty()
     }
 }
 

@@ -97,6 +97,7 @@ impl Coverage {
             match effect.change {
                 Change::Ended(ending) => self.count(&format!("Ended({ending:?})")),
                 Change::Granted(_) => self.count("Granted"),
+                Change::Offered { .. } => self.count("Offered"),
                 other => self.count(&format!("{other:?}")),
             }
         }

@@ -358,7 +358,7 @@ impl<'a> Replay<'a> {
             (Change::Queued, None) => self.queued(effect)?,
             (Change::Admitted, None) => self.admitted(effect)?,
             (Change::Admitted, Some(at)) => self.claimed(effect, at)?,
-            (Change::Granted(_) | Change::Offered, Some(at)) => self.chosen(effect, at)?,
+            (Change::Granted(_) | Change::Offered { .. }, Some(at)) => self.chosen(effect, at)?,
             (Change::Requeued, Some(at)) => self.requeued(effect, at)?,
             (Change::Ended(ending), Some(at)) => self.ended(effect, at, ending)?,
             _ => return Err(format!("{:?} of {live:?}", effect.change)),
@@ -557,6 +557,9 @@ impl<'a> Replay<'a> {
         self.told(effect, &self.tickets[at])?;
         let Change::Granted(grant) = effect.change else {
             ensure!(ticket.state == State::Offered, "only offered, though it is beside the gate");
+            // The nonce is the gate's own, as the outcome of asking is checked to be.
+            let told = matches!(effect.change, Change::Offered { claim_by, .. } if claim_by == ticket.deadline);
+            ensure!(told, "offered until {}, and told {:?}", ticket.deadline, effect.change);
             if bypassed {
                 self.seen.push("offered no room");
             }

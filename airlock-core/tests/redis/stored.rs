@@ -138,7 +138,7 @@ impl Stored {
         let (meta, own) = (&mut self.meta, &mut self.own);
         (meta.waiting, meta.offered) = (b.word()?, b.word()?);
         (meta.replenished_at, meta.drawn) = (b.word()?, b.word()?);
-        (meta.pace, meta.pace_samples, meta.moved_at) = (b.double()?, b.number(1)? as u32, b.word()?);
+        (meta.pace, meta.pace_samples, meta.moved_at) = (b.double()?, b.number(2)? as u32, b.word()?);
         (meta.virtual_time, meta.period, meta.lanes) = (b.double()?, b.small()?, b.word()?);
         let _last_group = b.word()?;
         (own.groups, own.listed, own.resting) = (b.word()?, b.word()?, b.word()?);

@@ -14,3 +14,4 @@ mod raw;
 mod shop;
 mod stopping;
 mod stores;
+mod visitors;

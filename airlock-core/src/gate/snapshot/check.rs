@@ -6,10 +6,8 @@
 use std::collections::HashSet;
 
 use super::{Entry, Named, Snapshot};
+use crate::gate::meta::PACE_MOST;
 use crate::gate::{Group, Meta, Micros, NEVER, State};
-
-/// From how many departures the pace of a line is measured at most.
-const MOST_SAMPLES: u32 = 32;
 
 /// The highest last arrival and fence: there is room for as many more as anybody can ask for.
 const LAST: u64 = NEVER - (1 << 40);
@@ -120,7 +118,7 @@ fn counts(snapshot: &Snapshot) -> Result<(), String> {
     ensure!(soonest <= earliest, "a deadline that nobody expects");
     let waits = |entry: &Entry| entry.state == State::Waiting && entry.arrival == drawn;
     ensure!(drawn == 0 || tickets.iter().any(waits), "somebody was drawn who does not wait");
-    ensure!(meta.pace_samples <= MOST_SAMPLES, "a pace that nobody can have measured");
+    ensure!(meta.pace_samples <= PACE_MOST, "a pace that nobody can have measured");
     Ok(())
 }
 

@@ -138,7 +138,8 @@ impl Table {
         self.line.remove_at(index as usize);
         self.went_in(fence, slot);
         self.meta.held += u64::from(weight);
-        self.meta.left_line(now);
+        let limit = self.limit(spec);
+        self.meta.left_line(now, limit);
         Some(self.grant(slot, fence, now.saturating_sub(arrival)))
     }
 

@@ -183,7 +183,7 @@ impl Gate {
                         ear.map(|ear| if own && effect.awaited { Told::Nobody(ear) } else { ear.ended(ending) }),
                     );
                 }
-                Change::Admitted | Change::Queued | Change::Offered | Change::Requeued => {}
+                Change::Admitted | Change::Queued | Change::Offered { .. } | Change::Requeued => {}
             }
         }
         if let (Verb::Enter(Enter { stay: Stay::Here, .. }), Outcome::Queued(place)) = (&command.verb, &answer.outcome)

@@ -346,6 +346,7 @@ impl MemoryGates {
                 self.observers.changed(&resource, effect, now);
             }
         }
+        self.observers.stepped(&resource, effects.iter().as_slice(), now);
         match (&command.verb, &answer.outcome) {
             (Verb::Enter(enter), Outcome::Refused { reason, .. }) => {
                 self.observers.refused(&resource, enter.identity, *reason);

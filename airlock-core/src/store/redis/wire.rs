@@ -139,9 +139,12 @@ fn change(name: &str, reader: &mut Reader<'_>) -> Result<Change, StoreError> {
     let plain = match name {
         "granted" => return Ok(Change::Granted(grant(reader)?)),
         "ended" => return Ok(Change::Ended(ending(reader.text()?)?)),
+        "offered" => {
+            reader.array_of(2)?;
+            return Ok(Change::Offered { nonce: reader.number()?, claim_by: reader.number()? });
+        }
         "admitted" => Change::Admitted,
         "queued" => Change::Queued,
-        "offered" => Change::Offered,
         "requeued" => Change::Requeued,
         other => return Err(unexpected(format_args!("a change called {other:?}"))),
     };

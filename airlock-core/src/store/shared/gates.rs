@@ -212,6 +212,7 @@ impl SharedGates {
                 for effect in &known.answered.effects {
                     self.observers.changed(resource, effect, known.now);
                 }
+                self.observers.stepped(resource, &known.answered.effects, known.now);
             }
         }
     }

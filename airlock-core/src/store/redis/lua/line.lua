@@ -1,7 +1,7 @@
 -- Places, presence, expected waits: G7, G9, G12 (gate/line.rs, gate/meta.rs).
 parts[#parts + 1] = function()
-  -- From how many departures the line's pace is a running mean; beyond, it is smoothed exponentially.
-  local PACE_WINDOW = 32
+  -- From how many departures the line's pace is measured at the least, and at the most.
+  local PACE_LEAST, PACE_MOST = 32, 1024
 
   -- Puts a newcomer into the line, if that is not full (G7).
   function step.queue(enter, attend, group)
@@ -80,7 +80,9 @@ parts[#parts + 1] = function()
   -- Somebody left the line, by whichever end: that is its progress (G12).
   function step.left_line()
     meta.waiting = meta.waiting - 1
-    meta.pace_samples = min(meta.pace_samples + 1, PACE_WINDOW)
+    -- Those who were let in together go together: some of these waves are looked at as one.
+    local window = max(min(4 * step.limit(), PACE_MOST), PACE_LEAST)
+    meta.pace_samples = min(meta.pace_samples + 1, window)
     local gap = max(now - meta.moved_at, 0)
     meta.pace = meta.pace + (gap - meta.pace) / meta.pace_samples
     meta.moved_at = now

@@ -71,7 +71,7 @@ parts[#parts + 1] = function()
     else
       -- An offer still counts against the line and its group.
       meta.offered = meta.offered + 1
-      step.note(id, chosen, 'offered')
+      step.note(id, chosen, 'offered', { chosen.nonce, chosen.deadline })
     end
   end
 

@@ -20,7 +20,7 @@ local OWN = '>BBI7I7I7I7I7I7I7I7I7I5BI7I4I7Bc0'
 -- And behind it, unless all of that is as in a new gate: waiting, offered, replenished at, drawn, pace, pace samples,
 -- moved at, virtual time, period, lanes, last group, groups, listed, resting, offers, waiters, whether there is a
 -- high, high, its end, switch, its end, its reason
-local REST = '>I7I7I7I7dBI7dI4I7I7I7I7I7I7I7BI4I7Bc0I7BI4c0'
+local REST = '>I7I7I7I7dI2I7dI4I7I7I7I7I7I7I7BI4I7Bc0I7BI4c0'
 local LAYOUT = 1
 
 -- A command: verb, ticket id, identity (empty where there is none); then fence and two words of entropy; then its own.

@@ -1,7 +1,7 @@
 -- Records as tables (formats in record.lua).
 
 -- What stands behind a record, where nothing does: all of it is zero.
-local AS_NEW = string.rep('\0', 130)
+local AS_NEW = string.rep('\0', 131)
 
 local function new_meta()
   return {

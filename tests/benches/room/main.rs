@@ -1,0 +1,37 @@
+//! The waiting room under a crowd: see BENCHMARKS.md for what is measured and what it has to reach.
+//!
+//! `cargo bench -p airlock-tests --bench room` sends a tenth of the crowd; with `AIRLOCK_LONG=1` all of it.
+
+mod crowd;
+mod status;
+mod streams;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// How many sockets the servers may have open, and who opens streams to them.
+const SOCKETS: u64 = 16_384;
+
+fn main() {
+    // A server has as many open as this process may, which starts it.
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let wanted = Rlimit { current: Some(SOCKETS), maximum };
+    setrlimit(Resource::Nofile, wanted).expect("so many sockets: raise the hard limit (`ulimit -Hn 16384`)");
+    // Both programs are built before anything is measured.
+    let programs = crowd::Programs::build();
+    println!("{:<66} {:>12} {:>12}", "the waiting room, memory store", "measured", "to reach");
+    crowd::passes_through(&programs, "nobody leaves", 0.0);
+    crowd::passes_through(&programs, "a third leaves the line", 1.0 / 3.0);
+    streams::open(&programs);
+    println!();
+    status::compare();
+}
+
+/// How many of so many: a tenth, unless there is time for all.
+fn scaled(all: usize) -> usize {
+    if std::env::var_os("AIRLOCK_LONG").is_some() { all } else { all / 10 }
+}
+
+fn row(what: &str, measured: &str, to_reach: &str, is_reached: bool) {
+    let verdict = if is_reached { "" } else { "  missed" };
+    println!("{what:<66} {measured:>12} {to_reach:>12}{verdict}");
+}
