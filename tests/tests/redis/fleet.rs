@@ -1,7 +1,7 @@
 //! A server, and processes that share it.
 
 use airlock_tests::flagship::Flagship;
-use airlock_tests::redis::Server;
+use airlock_tests::redis::{Server, Value};
 use http::Method;
 use tokio::task::JoinHandle;
 
@@ -28,6 +28,18 @@ impl Fleet {
     pub(crate) fn crowd(&self, requests: usize, path: &str) -> Vec<JoinHandle<Reply>> {
         let clients = self.clients();
         (0..requests).map(|number| clients[number % clients.len()].send(Method::POST, path, &[])).collect()
+    }
+
+    /// How many have a ticket, at all gates: who is inside, who waits, and whose token is remembered.
+    pub(crate) fn tickets(&self) -> usize {
+        let mut connection = self.redis.connect().expect("a server");
+        let gates = connection.call(&[b"KEYS", b"{airlock:*}g"]).expect("an answer");
+        let in_gate = |gate: &Value| {
+            let fields = connection.call(&[b"HKEYS", gate.text().expect("a name")]).expect("an answer");
+            let fields = fields.list().expect("a list").iter().filter_map(Value::text);
+            fields.filter(|field| field.starts_with(b"t")).count()
+        };
+        gates.list().expect("a list").iter().map(in_gate).sum()
     }
 
     /// Keys that would stay for ever.

@@ -9,6 +9,7 @@ mod crowd;
 mod fallback;
 mod faults;
 mod fleet;
+mod killed;
 mod loading;
 mod memory;
 mod network;
