@@ -146,6 +146,11 @@ impl Coverage {
 
     /// What never happened, though it should have, besides what is particular to this kind of world.
     pub fn missing<'a>(&self, particular: &'a [&'a str]) -> Vec<&'a str> {
-        COMMON.iter().chain(particular).copied().filter(|what| !self.0.contains_key(*what)).collect()
+        [self.lacks(COMMON), self.lacks(particular)].concat()
+    }
+
+    /// What of these never happened.
+    pub fn lacks<'a>(&self, wanted: &'a [&'a str]) -> Vec<&'a str> {
+        wanted.iter().copied().filter(|what| !self.0.contains_key(*what)).collect()
     }
 }

@@ -32,17 +32,23 @@ pub struct Link {
     calls: u64,
     messages: u64,
     compared: u64,
+    /// Identities in line, by how they were stored.
+    sharing: u64,
+    crowded_out: u64,
 }
 
 impl Link {
     pub fn start() -> Rc<RefCell<Self>> {
         let server = Server::start();
         let mut connection = server.connect().expect("it answers");
-        let loaded = connection.call(&[b"SCRIPT", b"LOAD", script::with_clock().as_bytes()]).expect("it answers");
+        let loaded = connection
+            .call(&[b"SCRIPT", b"LOAD", script::with_clock_and_few_buckets().as_bytes()])
+            .expect("it answers");
         let sha = loaded.text().unwrap_or_else(|| panic!("no script: {loaded:?}")).to_vec();
         let mut subscriber = server.connect().expect("it answers");
         subscriber.call(&[b"PSUBSCRIBE", format!("{PREFIX}:node:*").as_bytes()]).expect("it answers");
-        let link = Link { server, connection, subscriber, sha, calls: 0, messages: 0, compared: 0 };
+        let (calls, messages, compared, sharing, crowded_out) = (0, 0, 0, 0, 0);
+        let link = Link { server, connection, subscriber, sha, calls, messages, compared, sharing, crowded_out };
         Rc::new(RefCell::new(link))
     }
 
@@ -57,8 +63,16 @@ impl Link {
     }
 
     pub fn report(&self) -> String {
-        let Link { calls, messages, compared, .. } = self;
-        format!("{calls} calls, {compared} states compared, {messages} messages")
+        let Link { calls, messages, compared, sharing, crowded_out, .. } = self;
+        format!(
+            "{calls} calls, {compared} states compared, {messages} messages, {sharing} identities in buckets, \
+             {crowded_out} beside full ones"
+        )
+    }
+
+    /// Whether identities in line were stored in all ways in which they can be.
+    pub fn has_stored_all(&self) -> bool {
+        self.sharing > 0 && self.crowded_out > 0
     }
 }
 
@@ -137,6 +151,8 @@ impl Remote {
         let stored = Stored::read(&stored, &members)?;
         expected.compare(&stored)?;
         link.compared += 1;
+        link.sharing += stored.sharing;
+        link.crowded_out += stored.crowded_out;
         let there = [stored.meta.arrival > 0 || !stored.tickets.is_empty(), !stored.members.is_empty()];
         for (ttl, there) in ttls.iter().zip(there) {
             let ttl = ttl.number().unwrap_or(0);

@@ -18,6 +18,9 @@ pub struct Stored {
     /// By ticket id.
     pub tickets: BTreeMap<Vec<u8>, Entry>,
     pub identities: BTreeMap<String, Vec<u8>>,
+    /// How many of those share a field with others, and how many in line have one of their own, because all were full.
+    pub sharing: u64,
+    pub crowded_out: u64,
     pub groups: BTreeMap<u64, (String, Group)>,
     pub group_names: BTreeMap<String, u64>,
     /// The sorted set, in its order.
@@ -92,6 +95,7 @@ impl Stored {
         let members = members.list().ok_or("the sorted set is no list")?;
         let text = |value: &Value| value.text().map(<[u8]>::to_vec).ok_or("no text".to_owned());
         let mut stored = Stored { members: members.iter().map(text).collect::<Result<_, _>>()?, ..Stored::default() };
+        let mut shared = Vec::new();
         for pair in records.chunks_exact(2) {
             let (field, value) = (text(&pair[0])?, text(&pair[1])?);
             let (kind, name) = field.split_first().ok_or("a field without a name")?;
@@ -103,11 +107,26 @@ impl Stored {
                     stored.identities.insert(String::from_utf8_lossy(name).into_owned(), value);
                     continue;
                 }
+                b'b' => {
+                    ensure!(!value.is_empty() && value.len() % 18 == 0, "a bucket of {} bytes", value.len());
+                    shared.extend(value.chunks(18).map(|entry| entry[2..].to_vec()));
+                    continue;
+                }
                 b'n' => drop(stored.group_names.insert(String::from_utf8_lossy(name).into_owned(), bytes.word()?)),
                 b'r' => drop(stored.groups.insert(Bytes(name).word()?, group(&mut bytes)?)),
                 _ => return Err(format!("a field called {field:?}")),
             }
             bytes.end()?;
+        }
+        let in_line = |entry: &Entry| matches!(entry.ticket.state, State::Waiting | State::Offered);
+        stored.crowded_out =
+            stored.identities.values().filter(|id| stored.tickets.get(*id).is_some_and(in_line)).count() as u64;
+        for id in shared {
+            let entry = stored.tickets.get(&id).filter(|entry| in_line(entry));
+            let identity = entry.map_or("", |entry| &entry.identity);
+            ensure!(!identity.is_empty(), "nobody in line has that identity: {entry:?}");
+            ensure!(stored.identities.insert(identity.to_owned(), id).is_none(), "{identity} is named twice");
+            stored.sharing += 1;
         }
         Ok(stored)
     }

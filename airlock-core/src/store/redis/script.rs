@@ -11,6 +11,7 @@ pub const TEXT: &str = concat!(
     include_str!("lua/spec.lua"),
     include_str!("lua/ledger.lua"),
     include_str!("lua/indexes.lua"),
+    include_str!("lua/names.lua"),
     include_str!("lua/groups.lua"),
     include_str!("lua/agreed.lua"),
     include_str!("lua/enter.lua"),
@@ -33,10 +34,20 @@ pub const TEXT: &str = concat!(
 #[cfg(any(test, feature = "conformance"))]
 const CLOCK: &str = "local time = redis.call('TIME')\n";
 
+/// The line that says how many buckets there are for the identities of those in line, and how many each takes.
+#[cfg(any(test, feature = "conformance"))]
+const BUCKETS: &str = "local BUCKETS, MOST = 8192, 256\n";
+
 /// The same script, but the last argument of a call is the time in microseconds.
 #[cfg(any(test, feature = "conformance"))]
 pub fn with_clock() -> String {
     TEXT.replacen(CLOCK, "local time = { 0, table.remove(ARGV) }\n", 1)
+}
+
+/// The same with a clock, but a few in line are enough to fill what is made for a million.
+#[cfg(any(test, feature = "conformance"))]
+pub fn with_clock_and_few_buckets() -> String {
+    with_clock().replacen(BUCKETS, "local BUCKETS, MOST = 2, 2\n", 1)
 }
 
 #[cfg(test)]
@@ -48,5 +59,10 @@ mod tests {
         assert_eq!(TEXT.matches(CLOCK).count(), 1);
         assert_eq!(TEXT.matches("TIME").count(), 1);
         assert!(!with_clock().contains("TIME"));
+    }
+
+    #[test]
+    fn has_buckets_once() {
+        assert_eq!(TEXT.matches(BUCKETS).count(), 1);
     }
 }

@@ -1,7 +1,8 @@
 -- The gate, for Redis: commands to one resource's gate, each decided in one step. Layout version 1.
 --
--- KEYS[1]  hash: `m` the gate's own record, `t` + ticket id a ticket, `i` + identity the id of its ticket,
---          `n` + group the number of a group, `r` + number a group's record. Records are packed; see record.lua.
+-- KEYS[1]  hash: `m` the gate's own record, `t` + ticket id a ticket, `i` + identity the id of its ticket, `b` + number
+--          the ids of several identities' tickets (names.lua), `n` + group the number of a group, `r` + number a
+--          group's record. Records are packed; see record.lua.
 -- KEYS[2]  sorted set, all scores 0, ordered by bytes: the indexes. The first letter of a member says of what:
 --          `K`, `L` the line, by lane, order key, arrival (`K` without lane); `i` who is inside, by fence; `l` groups that
 --          may go, by tag, head; `r` groups that rest, by period, last tag; from 120 on deadlines of who holds, is

@@ -5,8 +5,6 @@
 ledger_parts[#ledger_parts + 1] = function()
   -- By ticket id: { ticket, identity, node }, or false where there is none.
   local entries = {}
-  -- By identity: a ticket id, or false.
-  local identities = {}
   -- Which fields of the hash are there, and which have to be written.
   local stored, changed = {}, {}
   -- Members of the sorted set to add (true) and to take out (false), and in which order they came up.
@@ -68,6 +66,10 @@ ledger_parts[#ledger_parts + 1] = function()
     return ticket.state == 'holding' or ticket.state == 'offered'
   end
 
+  local function is_in_line(ticket)
+    return ticket.state == 'waiting' or ticket.state == 'offered'
+  end
+
   local function count_in(state, by)
     if state == 'holding' then
       meta.holders = meta.holders + by
@@ -116,11 +118,6 @@ ledger_parts[#ledger_parts + 1] = function()
     count_in(ticket.state, -1)
   end
 
-  local function keep_identity(identity, id)
-    identities[identity] = id
-    if id then stored['i' .. identity] = true end
-  end
-
   local function keep_entry(id, bytes)
     if not bytes then
       entries[id] = false
@@ -129,7 +126,7 @@ ledger_parts[#ledger_parts + 1] = function()
     local entry = {}
     entry.ticket, entry.node, entry.identity = parse_ticket(bytes)
     stored['t' .. id] = true
-    if entry.identity ~= '' then keep_identity(entry.identity, id) end
+    if entry.identity ~= '' then ledger.keep_owner(entry.identity, id, not is_in_line(entry.ticket)) end
     entries[id] = entry
     return entry
   end
@@ -138,11 +135,6 @@ ledger_parts[#ledger_parts + 1] = function()
     local entry = entries[id]
     if entry == nil then entry = keep_entry(id, call('HGET', KEYS[1], 't' .. id)) end
     return entry
-  end
-
-  local function id_of(identity)
-    if identities[identity] == nil then keep_identity(identity, call('HGET', KEYS[1], 'i' .. identity)) end
-    return identities[identity]
   end
 
   -- A copy of a ticket, to be changed and written.
@@ -161,7 +153,7 @@ ledger_parts[#ledger_parts + 1] = function()
   -- Whose ticket id or, without one, whose identity that is.
   function ledger.find(id, identity)
     if id then return entry_of(id) and id or nil end
-    return identity and id_of(identity) or nil
+    return identity and ledger.named(identity) or nil
   end
 
   function ledger.read(id)
@@ -184,10 +176,7 @@ ledger_parts[#ledger_parts + 1] = function()
   function ledger.insert(id, ticket, identity, node)
     entries[id] = { ticket = ticket, identity = identity or '', node = node or '' }
     change('t' .. id)
-    if identity then
-      identities[identity] = id
-      change('i' .. identity)
-    end
+    if identity then ledger.name(identity, id, not is_in_line(ticket)) end
     index(id, ticket)
   end
 
@@ -206,6 +195,10 @@ ledger_parts[#ledger_parts + 1] = function()
     else
       unindex(id, old)
       index(id, ticket)
+      if entry.identity ~= '' and is_in_line(old) and not is_in_line(ticket) then
+        ledger.unname(entry.identity)
+        ledger.name(entry.identity, id, true)
+      end
     end
     entry.ticket = ticket
     change('t' .. id)
@@ -220,8 +213,7 @@ ledger_parts[#ledger_parts + 1] = function()
   function ledger.forget_identity(id)
     local entry = entries[id]
     if entry.identity == '' then return end
-    identities[entry.identity] = false
-    change('i' .. entry.identity)
+    ledger.unname(entry.identity)
     entry.identity = ''
     change('t' .. id)
   end
@@ -244,8 +236,8 @@ ledger_parts[#ledger_parts + 1] = function()
     change('t' .. new)
     index(new, entry.ticket)
     if entry.identity ~= '' then
-      identities[entry.identity] = new
-      change('i' .. entry.identity)
+      ledger.unname(entry.identity)
+      ledger.name(entry.identity, new, not is_in_line(entry.ticket))
     end
   end
 
@@ -259,7 +251,7 @@ ledger_parts[#ledger_parts + 1] = function()
     endless_index = not ledger.is_indexed()
     for i = 2, #fields do
       local name = sub(fields[i], 2)
-      if sub(fields[i], 1, 1) == 't' then keep_entry(name, found[i]) else keep_identity(name, found[i]) end
+      if sub(fields[i], 1, 1) == 't' then keep_entry(name, found[i]) else ledger.keep_own(name, found[i]) end
     end
   end
 
@@ -282,7 +274,7 @@ ledger_parts[#ledger_parts + 1] = function()
       local entry = entries[name]
       return entry and packed_ticket(entry.ticket, entry.node, entry.identity)
     end
-    if kind == 'i' then return identities[name] end
+    if kind == 'i' or kind == 'b' then return ledger.name_record(kind, name) end
     return ledger.group_record(kind, name)
   end
 
