@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex as AsyncMutex, Notify, OnceCell, oneshot};
 
 use super::node::{Node, Waiter, lose};
-use super::queue::{Entry, Queues, Reply};
+use super::queue::{Entry, Queues, Reply, Taken};
+use super::sending::Sending;
 use super::{Answered, Asked, Call, Inner, TicketId, Woken, jittered};
 use crate::error::StoreError;
 use crate::gate::{Answer, Change, Conditions, Ending, Grant, Key, Micros, Outcome, RETRY_HORIZON, Record, Spec, Verb};
@@ -128,38 +130,43 @@ impl SharedGates {
         if self.queues.add(resource, entry) {
             self.start_upkeep();
             if let Some(me) = self.me.upgrade() {
-                let resource = resource.clone();
-                self.store.runtime.spawn(async move { me.drain(resource).await });
+                self.store.runtime.spawn(Sending::new(me, resource.clone()));
             }
         }
     }
 
-    /// Sends what there is for this gate, call by call, until nothing is left.
-    async fn drain(&self, resource: Arc<str>) {
-        while let Some(batch) = self.queues.take(&resource) {
-            let (asked, replies): (Vec<Asked>, Vec<Reply>) =
-                batch.into_iter().map(|entry| (entry.asked, entry.reply)).unzip();
-            match self.decide(&resource, &asked).await {
-                Ok(known) => {
-                    *self.failed.lock() = None;
-                    self.note(&resource, &known);
-                    for ((asked, reply), known) in asked.into_iter().zip(replies).zip(known) {
-                        match reply {
-                            // Whoever asked may have given up since; its token says so in a command of its own.
-                            Reply::To(reply) => drop(reply.send(Ok(known))),
-                            Reply::Nobody if known.is_done() => self.done_in_background(),
-                            Reply::Nobody => self.insist(resource.clone(), asked, Some(known)),
-                        }
+    pub(super) fn take(&self, resource: &Arc<str>, under_way: usize, patient: bool, sender: &Waker) -> Taken {
+        self.queues.take(resource, under_way, patient, sender)
+    }
+
+    pub(super) fn forget_queue(&self, resource: &Arc<str>) {
+        self.queues.forget(resource);
+    }
+
+    /// Sends a part of what there was for this gate, and passes the answers on.
+    pub(super) async fn carry_out(&self, resource: Arc<str>, batch: Vec<Entry>) {
+        let (asked, replies): (Vec<Asked>, Vec<Reply>) =
+            batch.into_iter().map(|entry| (entry.asked, entry.reply)).unzip();
+        match self.decide(&resource, &asked).await {
+            Ok(known) => {
+                *self.failed.lock() = None;
+                self.note(&resource, &known);
+                for ((asked, reply), known) in asked.into_iter().zip(replies).zip(known) {
+                    match reply {
+                        // Whoever asked may have given up since; its token says so in a command of its own.
+                        Reply::To(reply) => drop(reply.send(Ok(known))),
+                        Reply::Nobody if known.is_done() => self.done_in_background(),
+                        Reply::Nobody => self.insist(resource.clone(), asked, Some(known)),
                     }
                 }
-                Err(error) => {
-                    let error = Arc::new(error);
-                    *self.failed.lock() = Some(error.clone());
-                    for (asked, reply) in asked.into_iter().zip(replies) {
-                        match reply {
-                            Reply::To(reply) => drop(reply.send(Err(copy(&error)))),
-                            Reply::Nobody => self.insist(resource.clone(), asked, None),
-                        }
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                *self.failed.lock() = Some(error.clone());
+                for (asked, reply) in asked.into_iter().zip(replies) {
+                    match reply {
+                        Reply::To(reply) => drop(reply.send(Err(copy(&error)))),
+                        Reply::Nobody => self.insist(resource.clone(), asked, None),
                     }
                 }
             }

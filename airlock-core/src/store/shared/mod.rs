@@ -33,6 +33,7 @@ mod in_use;
 mod node;
 mod queue;
 mod runtime;
+mod sending;
 mod step;
 mod upkeep;
 
