@@ -14,16 +14,18 @@ if layout ~= LAYOUT then
   return redis.error_reply('AIRLOCK the script is for another layout than ' .. layout)
 end
 
--- What is stored of those whom the commands name, behind the gate's own record.
-local found
+-- What is stored of those whom the commands name, behind the gate's own record; and, where there are several commands, what
+-- was read of them on the way.
+local found, fields, verbs, ids, identities, owns_at
 do
-  local _, id, identity = parse(WHO, ARGV[3])
+  local verb, id, identity, own_at = parse(WHO, ARGV[3])
   if #ARGV == 3 and id ~= '' and identity == '' then
     found = call('HMGET', KEYS[1], 'm', 't' .. id)
   else
-    local fields = { 'm' }
+    fields, verbs, ids, identities, owns_at = { 'm' }, {}, {}, {}, {}
     for i = 3, #ARGV do
-      _, id, identity = parse(WHO, ARGV[i])
+      verb, id, identity, own_at = parse(WHO, ARGV[i])
+      verbs[i - 2], ids[i - 2], identities[i - 2], owns_at[i - 2] = verb, id, identity, own_at
       if id ~= '' then fields[#fields + 1] = 't' .. id end
       if identity ~= '' then fields[#fields + 1] = 'i' .. identity end
     end

@@ -179,7 +179,7 @@ local function run()
 
   ledger.open(fields, found)
   answers = answers or {}
-  for i = done + 1, count do answers[i] = cmsgpack.pack(decide(command_of(ARGV[i + 2]))) end
+  for i = done + 1, count do answers[#answers + 1] = cmsgpack.pack(decide(command_of(ARGV[i + 2]))) end
   ledger.close()
   for i = 1, #messages do
     local node = string.format(HEX, string.byte(messages[i][1], 1, 16))

@@ -5,9 +5,10 @@
 --
 -- There are no functions here, and few tables and strings: making one costs as much as most of what this does.
 
--- How many commands are decided, and the answers to them in MessagePack.
+-- How many commands are decided, and the answers to them in MessagePack, piece by piece: most end as the one before.
 local count = #ARGV - 2
-local done, answers, answer = 0, count > 1 and {}, nil
+local done, answers, pieces = 0, count > 1 and {}, 0
+local outcome, grant, ending = nil, '', nil
 
 if is_plain == 1 and unwell_until <= now then
   -- A new gate knows nothing, and nothing is due.
@@ -31,35 +32,47 @@ if is_plain == 1 and unwell_until <= now then
   -- Whom a command was about: what was found of them does not hold any more.
   local touched = answers and {}
   local position = 1
+  -- Until when whoever is let in may stay, and what its member of the index starts with.
+  local until_then = min(now + ttl, now + max_hold, NEVER)
+  local due = HOLDS + floor(until_then / UPPER)
+  -- What the last grant and the last ending say.
+  local granted_floor, granted_until, ends_next, ends_idle
   -- In portions that Lua's stack holds; and what was just let in may be due at once.
   while is_settled and soonest > now and done < count and done < 1000 do
     local command = ARGV[done + 3]
-    local verb, id, identity, own_at = parse(WHO, command)
+    local verb, id, identity, own_at
+    if answers then
+      verb, id, identity, own_at = verbs[done + 1], ids[done + 1], identities[done + 1], owns_at[done + 1]
+    else
+      verb, id, identity, own_at = parse(WHO, command)
+    end
     own_at = own_at + AND_BYTES
-    local ticket, other
+    local ticket, other, field
     if id ~= '' then
       position = position + 1
-      ticket = found[position]
+      ticket, field = found[position], fields and fields[position] or 't' .. id
     end
     if identity ~= '' then
       position = position + 1
       other = found[position]
     end
     if id == '' or touched and (touched[id] or touched[identity]) then break end
-    -- What is answered up to when to look again, and what is told of it.
-    local outcome, effect
+    -- What is told of it.
+    local effect
 
     if verb == 'e' and not ticket and not other then
       local stay, weight, score, per_second = parse(ENTER, command, own_at)
-      local deadline = min(now + ttl, now + max_hold, NEVER)
-      if weight > in_force or deadline < max(now, arrival + 1) or deadline - now >= FAR then break end
+      if weight > in_force or until_then < now or until_then <= arrival or until_then - now >= FAR then break end
       if held + weight > in_force then
         -- No room, and whoever is inside is not about to go.
         if stay ~= 'n' or holders == 0 then break end
-        outcome = '\150\148\167refused\164full\194\194\194'
+        outcome, grant = '\150\148\167refused\164full\194\194\194', ''
       else
+        arrival, fence = arrival + 1, fence + 1
+        if arrival < now then arrival = now end
+        if fence < now then fence = now end
         if holders == 0 then
-          lowest = max(now, fence + 1)
+          lowest = fence
         elseif lowest == 0 then
           -- Whoever had the lowest fence has left. Looked up once: those who come have higher ones.
           if old_fields then call('HDEL', KEYS[1], unpack(old_fields)) end
@@ -68,22 +81,22 @@ if is_plain == 1 and unwell_until <= now then
           members, old_members, old_fields, member_count, old_count, field_count = nil, nil, nil, 0, 0, 0
           lowest = parse('>I7', call('ZRANGEBYLEX', KEYS[2], '[i', '(j', 'LIMIT', 0, 1)[1], 2)
         end
-        arrival, fence = max(now, arrival + 1), max(now, fence + 1)
         held, holders = held + weight, holders + 1
-        soonest, furthest = min(soonest, deadline), max(furthest, deadline)
+        if until_then < soonest then soonest = until_then end
+        if until_then > furthest then furthest = until_then end
         members = members or { nil, nil, nil, nil }
         members[member_count + 1] = '0'
-        members[member_count + 2] = pack('>BI6I7c0', HOLDS + floor(deadline / UPPER), deadline, arrival, id)
+        members[member_count + 2] = pack('>BI6I7c0', due, until_then, arrival, id)
         members[member_count + 3], members[member_count + 4] = '0', pack('>c1I7c0', 'i', fence, id)
         member_count = member_count + 4
         records = records or { nil, nil, nil, nil, nil, nil }
-        records[record_count + 1] = 't' .. id
+        records[record_count + 1] = field
         if weight == 1 and score == 0 and per_second == 0 then
           records[record_count + 2] =
-            pack('>c1BI7I5I7I7c0', 'h', 128, arrival, deadline - arrival, fence, now, identity)
+            pack('>c1BI7I5I7I7c0', 'h', 128, arrival, until_then - arrival, fence, now, identity)
         else
           records[record_count + 2] = pack(
-            '>c1BI7I5I7I7I4ddc0', 'h', 131, arrival, deadline - arrival, fence, now, weight, score, per_second,
+            '>c1BI7I5I7I7I4ddc0', 'h', 131, arrival, until_then - arrival, fence, now, weight, score, per_second,
             identity
           )
         end
@@ -92,10 +105,12 @@ if is_plain == 1 and unwell_until <= now then
           records[record_count + 1], records[record_count + 2] = 'i' .. identity, id
           record_count = record_count + 2
         end
-        outcome = pack(
-          '>c13I8BI8BI8BBBB', '\150\146\168admitted\150\207', fence, 207, lowest, 207, deadline,
-          identity ~= '' and shares == 1 and 195 or 194, 0, 195, 194
-        )
+        outcome = pack('>c13I8', '\150\146\168admitted\150\207', fence)
+        local shared = identity ~= '' and shares == 1
+        if grant == '' or shared or granted_floor ~= lowest or granted_until ~= until_then then
+          grant = pack('>BI8BI8BBBB', 207, lowest, 207, until_then, shared and 195 or 194, 0, 195, 194)
+          granted_floor, granted_until = lowest, not shared and until_then
+        end
         if telling > 0 then
           local known_as = telling == 2 and identity ~= '' and identity
           effect = { 'admitted', id, false, known_as, fence, arrival, now, false, false }
@@ -109,7 +124,7 @@ if is_plain == 1 and unwell_until <= now then
       local came, lasts, its_fence, since, at = parse('>I7I5I7I7', ticket, 3)
       local deadline = came + lasts
       if deadline <= now then break end
-      local due = pack('>BI6I7c0', HOLDS + floor(deadline / UPPER), deadline, came, id)
+      local its_due = pack('>BI6I7c0', HOLDS + floor(deadline / UPPER), deadline, came, id)
       if verb == 'r' then
         local has_ttl, its_ttl = parse('>BI7', command, own_at)
         local longest = min(since + max_hold, NEVER)
@@ -119,15 +134,15 @@ if is_plain == 1 and unwell_until <= now then
           furthest = max(furthest, later)
           old_members, members, records = old_members or {}, members or {}, records or {}
           old_count = old_count + 1
-          old_members[old_count] = due
+          old_members[old_count] = its_due
           members[member_count + 1] = '0'
           members[member_count + 2] = pack('>BI6I7c0', HOLDS + floor(later / UPPER), later, came, id)
           member_count = member_count + 2
-          records[record_count + 1] = 't' .. id
+          records[record_count + 1] = field
           records[record_count + 2] = sub(ticket, 1, 9) .. pack('>I5', later - came) .. sub(ticket, 15)
           record_count = record_count + 2
         end
-        outcome = pack('>c11I8B', '\150\146\167renewed\207', later, 194)
+        outcome, grant = pack('>c11I8B', '\150\146\167renewed\207', later, 194), ''
       else
         local weight, node = 1, ''
         if flags > 128 then
@@ -140,16 +155,16 @@ if is_plain == 1 and unwell_until <= now then
         held, holders = held - weight, holders - 1
         if lowest == its_fence then lowest = 0 end
         old_members, old_fields = old_members or { nil, nil }, old_fields or { nil, nil }
-        old_members[old_count + 1] = due
+        old_members[old_count + 1] = its_due
         old_members[old_count + 2] = pack('>c1I7c0', 'i', its_fence, id)
         old_count = old_count + 2
         field_count = field_count + 1
-        old_fields[field_count] = 't' .. id
+        old_fields[field_count] = field
         if owner ~= '' then
           field_count = field_count + 1
           old_fields[field_count] = 'i' .. owner
         end
-        outcome = '\150\145\168released\194'
+        outcome, grant = '\150\145\168released\194', ''
         if telling > 0 then
           effect = {
             'ended', id, node ~= '' and node, telling == 2 and owner ~= '' and owner, its_fence, came, since, false,
@@ -162,18 +177,23 @@ if is_plain == 1 and unwell_until <= now then
       break
     end
 
-    if touched then touched[id], touched[identity] = true, identity ~= '' end
+    if touched then
+      touched[id] = true
+      if identity ~= '' then touched[identity] = true end
+    end
     done = done + 1
     local is_idle = holders + spent == 0 and override == 0
-    -- { outcome, false, when to look again, effects, whether it is idle, true }
-    local behind_time = is_idle and '\144\195\195' or '\144\194\195'
-    if effect then behind_time = '\145' .. cmsgpack.pack(effect) .. sub(behind_time, 2) end
-    if soonest >= NEVER then
-      answer = outcome .. '\194' .. behind_time
-    else
-      answer = pack('>c0BI8c0', outcome, 207, soonest, behind_time)
+    if effect or ends_next ~= soonest or ends_idle ~= is_idle then
+      -- { outcome, false, when to look again, effects, whether it is idle, true }
+      ending = is_idle and '\144\195\195' or '\144\194\195'
+      if effect then ending = '\145' .. cmsgpack.pack(effect) .. sub(ending, 2) end
+      ending = soonest < NEVER and pack('>BI8c0', 207, soonest, ending) or '\194' .. ending
+      ends_next, ends_idle = not effect and soonest, is_idle
     end
-    if answers then answers[done] = answer end
+    if answers then
+      answers[pieces + 1], answers[pieces + 2], answers[pieces + 3] = outcome, grant, ending
+      pieces = pieces + 3
+    end
     if is_idle then
       -- Its last numbers are left of it, and what its nodes are agreed on (G2, G18).
       held, soonest, furthest, lowest, rest = 0, NEVER, 0, 0, ''
@@ -211,6 +231,6 @@ if is_plain == 1 and unwell_until <= now then
 end
 
 if done == count then
-  if done == 1 then return pack('>c2I8Bc0', '\146\207', now, 145, answer) end
+  if done == 1 then return pack('>c2I8B', '\146\207', now, 145) .. outcome .. grant .. ending end
   return pack('>c2I8BI2', '\146\207', now, 220, done) .. table.concat(answers)
 end

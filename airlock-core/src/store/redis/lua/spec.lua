@@ -19,7 +19,7 @@ do
   }
 end
 -- Which fields were looked up; anew, where those before have changed what was there.
-local fields = { 'm' }
+fields = { 'm' }
 for i = done + 3, #ARGV do
   local _, id, identity = parse(WHO, ARGV[i])
   if id ~= '' then fields[#fields + 1] = 't' .. id end
