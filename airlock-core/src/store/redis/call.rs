@@ -7,7 +7,6 @@ use redis::{Cmd, Value, cmd};
 use super::keys::Keys;
 use super::wire::{self, Answered};
 use crate::error::StoreError;
-use crate::gate::Micros;
 
 /// The script as a server is told it, and the name that it has there.
 #[derive(Clone, Debug)]
@@ -28,23 +27,11 @@ impl Script {
         cmd("SCRIPT").arg("LOAD").arg(&*self.text).clone()
     }
 
-    /// One call with all these commands; with the time, where a test says what it is.
-    pub(super) fn call(
-        &self,
-        keys: &Keys,
-        header: &[u8],
-        resource: &str,
-        commands: &[Arc<[u8]>],
-        now: Option<Micros>,
-    ) -> Cmd {
-        let mut call = cmd("EVALSHA");
-        call.arg(&*self.name).arg(2).arg(&keys.records).arg(&keys.indexes).arg(header).arg(resource);
-        for command in commands {
-            call.arg(&**command);
-        }
-        if let Some(now) = now {
-            call.arg(now);
-        }
+    /// The beginning of a call with so many commands, which are its further arguments.
+    pub(super) fn call(&self, keys: &Keys, header: &[u8], resource: &str, commands: usize) -> Cmd {
+        let names = self.name.len() + keys.records.len() + keys.indexes.len() + header.len() + resource.len();
+        let mut call = Cmd::with_capacity(8 + commands, 64 + names + 112 * commands);
+        call.arg("EVALSHA").arg(&*self.name).arg(2).arg(&keys.records).arg(&keys.indexes).arg(header).arg(resource);
         call
     }
 }

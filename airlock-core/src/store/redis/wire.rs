@@ -5,6 +5,7 @@ mod seen;
 
 use std::sync::Arc;
 
+pub(super) use request::command_into;
 pub use request::{command, header, strategy};
 use seen::inspection;
 

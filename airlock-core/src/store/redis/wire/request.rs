@@ -6,6 +6,8 @@ use crate::error::StoreError;
 use crate::gate::{
     Conditions, Enter, Key, Micros, NEVER, OnMissed, OnReentry, Pick, Record, Spec, Stay, SwitchState, Verb, Whom,
 };
+use crate::store::shared::Asked;
+use crate::token::Secret;
 
 /// The first argument of a call: the airlock, and what holds for all of its gates at the moment.
 ///
@@ -84,10 +86,30 @@ pub fn strategy(pick: Pick) -> Result<Vec<u8>, StoreError> {
 ///
 /// For what only a store of this process can do: handles, and entering without a token.
 pub fn command(verb: &Verb<'_>, entropy: u64, node: Option<&NodeId>) -> Result<Vec<u8>, StoreError> {
+    let mut packed = Packed(Vec::with_capacity(128));
+    pack(&mut packed, verb, TicketId::of, entropy, node)?;
+    Ok(packed.0)
+}
+
+/// The same of a command that knows its ticket's id, in the place of what `into` holds.
+pub(in super::super) fn command_into(into: &mut Vec<u8>, asked: &Asked, node: &NodeId) -> Result<(), StoreError> {
+    into.clear();
+    let mut packed = Packed(std::mem::take(into));
+    let known = |id: &Secret| TicketId(id.expose_bytes());
+    pack(&mut packed, &asked.verb(), known, asked.entropy(), Some(node))?;
+    *into = packed.0;
+    Ok(())
+}
+
+fn pack(
+    packed: &mut Packed,
+    verb: &Verb<'_>,
+    id_of: impl Fn(&Secret) -> TicketId,
+    entropy: u64,
+    node: Option<&NodeId>,
+) -> Result<(), StoreError> {
     let (id, identity, fence) = match *verb {
-        Verb::Enter(Enter { key: Some(Key::Token(secret)), identity, .. }) => {
-            (Some(TicketId::of(&secret)), identity, 0)
-        }
+        Verb::Enter(Enter { key: Some(Key::Token(secret)), identity, .. }) => (Some(id_of(&secret)), identity, 0),
         Verb::Enter(_) => return Err(StoreError::not_executed("who enters by Redis needs a token")),
         // With an identity, the number says where it has to be: anywhere, inside, in line.
         Verb::Evict { whom: Whom::Identity(identity) } => (None, Some(identity), 0),
@@ -95,13 +117,12 @@ pub fn command(verb: &Verb<'_>, entropy: u64, node: Option<&NodeId>) -> Result<V
         Verb::Evict { whom: Whom::InLine(identity) } => (None, Some(identity), 2),
         Verb::Evict { whom: Whom::Fence(fence) } => (None, None, fence),
         _ => match verb.key() {
-            Some(Key::Token(secret)) => (Some(TicketId::of(&secret)), None, 0),
+            Some(Key::Token(secret)) => (Some(id_of(&secret)), None, 0),
             Some(Key::Identity { identity, fence }) => (None, Some(identity), fence),
             Some(Key::Local(_)) => return Err(StoreError::not_executed("a handle means nothing to Redis")),
             None => (None, None, 0),
         },
     };
-    let mut packed = Packed(Vec::with_capacity(128));
     packed.byte(letter(verb)).short_bytes(id.as_ref().map_or(&[], |id| &id.0));
     packed.bytes(identity.unwrap_or_default().as_bytes())?;
     packed.word(fence).small((entropy >> 32) as u32).small(entropy as u32);
@@ -136,7 +157,7 @@ pub fn command(verb: &Verb<'_>, entropy: u64, node: Option<&NodeId>) -> Result<V
         Verb::Inspect { page } => drop(packed.word(page.offset).word(page.count)),
         Verb::Poll { .. } | Verb::Look { .. } | Verb::Restore { .. } | Verb::Evict { .. } | Verb::Tick => {}
     }
-    Ok(packed.0)
+    Ok(())
 }
 
 fn letter(verb: &Verb<'_>) -> u8 {
