@@ -11,6 +11,10 @@
     if (element.textContent !== text) element.textContent = text;
     element.hidden = text === '';
   };
+  const hide = (...names) => names.forEach((name) => {
+    const element = find(name);
+    if (element) element.hidden = true;
+  });
   const fill = (text, value) => text.replace('{}', value);
   const reload = () => location.reload();
 
@@ -78,10 +82,7 @@
     stop();
     say('title', words.missed);
     say('detail', words.missed_detail);
-    for (const name of ['place', 'leave', 'note', 'reopens', 'reason', 'live']) {
-      const element = find(name);
-      if (element) element.hidden = true;
-    }
+    hide('place', 'leave', 'note', 'reopens', 'reason', 'live');
     document.title = words.missed;
     const again = find('again');
     again.hidden = false;
@@ -91,7 +92,9 @@
   const claim = async () => {
     stop();
     say('title', words.offered);
+    say('detail', words.offered_detail);
     say('live', words.offered);
+    hide('place', 'leave', 'note', 'reopens', 'reason');
     document.title = words.offered;
     try {
       const answer = await fetch(`${base}/claim`, { method: 'POST', headers: { accept: 'application/json' } });
@@ -111,6 +114,7 @@
     say('title', words.closed);
     say('detail', words.closed_detail);
     say('reason', state.reason ?? '');
+    say('wait', '');
     reopening(state);
     document.title = words.closed;
   };
@@ -159,15 +163,22 @@
     events = new EventSource(`${base}/events`);
     for (const name of ['position', 'offered', 'admitted', 'closed', 'missed']) {
       events.addEventListener(name, (event) => {
-        say('note', words.keep_open);
         heed(JSON.parse(event.data));
         if (over) done();
       });
     }
+    let lost;
+    events.onopen = () => {
+      clearTimeout(lost);
+      lost = undefined;
+      say('note', words.keep_open);
+    };
     events.onerror = () => {
       if (over) return done();
-      // A stream that has ended comes back by itself; one that is refused does not.
+      // A stream that has ended comes back by itself, and soon; one that is refused does not.
+      lost ??= setTimeout(() => over || say('note', words.offline), 5000);
       if (events.readyState === EventSource.CLOSED) {
+        clearTimeout(lost);
         events = undefined;
         poll();
         done();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use airlock_core::{Place, Reason};
+use airlock_core::{Door, Place, Reason};
 use airlock_tower::{Format, Problem};
 use axum::body::Body;
 use axum::response::Response;
@@ -14,7 +14,7 @@ use super::Room;
 use super::asks::Asks;
 use super::cookie::{Purpose, VisitorId, Voucher};
 use super::layer::set_cookies;
-use super::page::PageContext;
+use super::page::{PageContext, Says};
 use super::reception::Reception;
 use crate::nonce::Nonce;
 
@@ -31,7 +31,7 @@ pub(super) enum Cause {
 
 impl Room {
     /// The page or the problem of somebody in line, with its identity.
-    pub(super) fn queue(
+    pub(super) async fn queue(
         &self,
         parts: &Parts,
         place: Place,
@@ -39,8 +39,14 @@ impl Room {
         identity: Option<&Voucher>,
         had_pass: bool,
     ) -> Reception {
-        let problem = Problem::queued(place).with_status(self.options.queued_status);
-        let mut response = self.respond(parts, &problem, place.refresh_after, false);
+        let mut problem = Problem::queued(place).with_status(self.options.queued_status);
+        let mut says = Says::Problem;
+        // Where that cannot be found out, the place is what there is to tell.
+        if let Ok(Door::Closed { because, reopens_in, .. }) = self.door().await {
+            problem = problem.while_closed(because.as_deref(), reopens_in);
+            says = Says::Closed;
+        }
+        let mut response = self.respond(parts, &problem, place.refresh_after, says);
         let mut cookies = vec![self.identity_cookie(id, identity)];
         if had_pass {
             // It opens nothing any more.
@@ -54,26 +60,26 @@ impl Room {
         let response = match cause {
             Cause::Refused(problem) => {
                 let again = problem.retry_after().map_or(LOOK_AGAIN, |after| after.min(LOOK_AGAIN));
-                self.respond(parts, &problem, again, false)
+                self.respond(parts, &problem, again, Says::Problem)
             }
             Cause::NotSent => {
                 let problem = Problem::for_reason(Reason::Full).with_detail(&*self.options.words.not_sent);
-                self.respond(parts, &problem, LOOK_AGAIN, true)
+                self.respond(parts, &problem, LOOK_AGAIN, Says::NotSent)
             }
         };
         Reception::Answer(Box::new(response))
     }
 
     /// The room's page to visitors who want one, to all others the problem.
-    fn respond(&self, parts: &Parts, problem: &Problem, again: Duration, not_sent: bool) -> Response {
+    fn respond(&self, parts: &Parts, problem: &Problem, again: Duration, says: Says) -> Response {
         let format = Format::of(parts);
         let response = problem.response(self.airlock.name(), format);
-        if !format.is_page() || !not_sent && Asks::of(parts) != Asks::ToVisit {
+        if !format.is_page() || says != Says::NotSent && Asks::of(parts) != Asks::ToVisit {
             return response.map(Body::from);
         }
         let nonce = Nonce::random();
         let words = &self.options.words;
-        let context = PageContext::new(self.airlock.name(), &self.base, problem, words, &nonce, parts, not_sent);
+        let context = PageContext::new(self.airlock.name(), &self.base, problem, words, &nonce, parts, says);
         let page = match &self.options.page {
             Some(page) => page(&context),
             None => context.render(),
@@ -84,7 +90,7 @@ impl Room {
         headers.insert(CONTENT_SECURITY_POLICY, nonce.policy());
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-        if !not_sent {
+        if says != Says::NotSent {
             // Rounded down: coming back too late costs the place.
             headers.insert(REFRESH, HeaderValue::from(again.as_secs().max(1)));
         }

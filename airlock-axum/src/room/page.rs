@@ -45,6 +45,7 @@ pub struct Words {
     pub wait_hours: Cow<'static, str>,
     pub progress: Cow<'static, str>,
     pub offered: Cow<'static, str>,
+    pub offered_detail: Cow<'static, str>,
     pub closed: Cow<'static, str>,
     pub closed_detail: Cow<'static, str>,
     pub reopens: Cow<'static, str>,
@@ -70,7 +71,7 @@ impl Default for Words {
         Words {
             language: "en".into(),
             queued: "You are in line".into(),
-            queued_detail: "As many visitors as fit are inside. Your place is kept, and you are let in by itself."
+            queued_detail: "As many visitors as fit are inside. Your place is kept, and you are let in automatically."
                 .into(),
             position: "Your position".into(),
             ahead_none: "You are next.".into(),
@@ -84,6 +85,7 @@ impl Default for Words {
             wait_hours: "It takes about {} hours.".into(),
             progress: "How far you have come".into(),
             offered: "It is your turn".into(),
+            offered_detail: "You are let in now.".into(),
             closed: "It is closed".into(),
             closed_detail: "Nobody is let in at the moment. If you are in line, your place is kept.".into(),
             reopens: "It opens again at {}.".into(),
@@ -129,8 +131,21 @@ pub struct PageContext<'a> {
     pub path: String,
     /// Whether something was to be changed, and was not sent on.
     pub not_sent: bool,
+    /// Whether nobody is let in at the moment, whoever has a place or has none.
+    pub closed: bool,
     /// What the script needs to know.
     pub settings: String,
+}
+
+/// What the page is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Says {
+    /// What the problem is.
+    Problem,
+    /// That nothing was sent on.
+    NotSent,
+    /// That it is closed, to somebody in line.
+    Closed,
 }
 
 #[derive(Template)]
@@ -167,8 +182,9 @@ impl<'a> PageContext<'a> {
         words: &'a Words,
         nonce: &'a Nonce,
         parts: &Parts,
-        not_sent: bool,
+        says: Says,
     ) -> Self {
+        let not_sent = says == Says::NotSent;
         let millis = |span: std::time::Duration| span.as_millis() as u64;
         let settings = Settings {
             airlock,
@@ -191,6 +207,7 @@ impl<'a> PageContext<'a> {
             nonce: nonce.as_str(),
             path: own_path(parts),
             not_sent,
+            closed: says == Says::Closed || problem.name() == "closed",
             settings: harmless(&settings),
         }
     }
@@ -199,8 +216,8 @@ impl<'a> PageContext<'a> {
         let words = self.words;
         let (title, detail) = match self.problem.name() {
             _ if self.not_sent => (&words.not_sent_title, &words.not_sent),
+            _ if self.closed => (&words.closed, &words.closed_detail),
             "queued" => (&words.queued, &words.queued_detail),
-            "closed" => (&words.closed, &words.closed_detail),
             _ => (&words.busy, &words.busy_detail),
         };
         let page = Page {
@@ -229,6 +246,9 @@ impl<'a> PageContext<'a> {
 
     fn wait(&self) -> String {
         let Some(place) = self.problem.place() else { return String::new() };
+        if self.closed {
+            return String::new();
+        }
         let Some(wait) = place.estimated_wait else { return self.words.wait_unknown.to_string() };
         match wait.as_secs() {
             0..45 => self.words.wait_moment.to_string(),

@@ -144,7 +144,7 @@ impl Room {
                     place.refresh_after = place.refresh_after.min(PLACE / 3);
                     self.waits(newcomer, id, ticket.token, now);
                 }
-                self.queue(parts, place, id, identity.as_ref(), lapsed.is_some())
+                self.queue(parts, place, id, identity.as_ref(), lapsed.is_some()).await
             }
             Err(error) => {
                 let mut problem = Problem::of(&error);

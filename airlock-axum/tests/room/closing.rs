@@ -23,6 +23,15 @@ async fn closed_it_says_why_and_when_it_reopens() {
     assert!(page.body.contains("It is closed") && page.body.contains("We take &#60;stock&#62;."), "{}", page.body);
     assert!(page.body.contains("It opens again in about 10 minutes."), "{}", page.body);
     assert!(page.headers.contains_key("refresh") && stranger.cookies.is_empty());
+    // Without a script it is the page that has to tell those in line, who keep their place.
+    let page = ada.navigate("/shop").await;
+    page.is_refused(503, "queued");
+    for said in ["<title>It is closed</title>", "We take &#60;stock&#62;.", "in about 10 minutes", ">1</strong>"] {
+        assert!(page.body.contains(said), "{said}: {}", page.body);
+    }
+    let problem = ada.get("/shop").await.json();
+    assert_eq!((&problem["position"], &problem["reason"]), (&1.into(), &"We take <stock>.".into()));
+    assert!(problem["reopens_in_ms"].is_u64(), "{problem}");
     // Who is inside stays.
     inside.post("/shop").await.is_welcome();
     shop.airlock.switch(Switch::open()).await.expect("memory");

@@ -155,6 +155,12 @@ impl Problem {
         Problem { waiting: Some(waiting), ..self }
     }
 
+    /// The same of somebody who waits while it is closed: with what the operator has to say, and when it opens again.
+    #[must_use]
+    pub fn while_closed(self, because: Option<&str>, reopens_in: Option<Duration>) -> Self {
+        Problem { because: because.map(str::to_owned), reopens_in, ..self }
+    }
+
     /// What an airlock's error is to a client.
     pub fn of(error: &Error) -> Self {
         match error {
