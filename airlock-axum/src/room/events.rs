@@ -163,10 +163,6 @@ impl Stream {
         // Strings and numbers only: there is nothing in it that could fail.
         let data = serde_json::to_string(&status).unwrap_or_default();
         self.ready.push_back(format!("id: {}\nevent: {event}\ndata: {data}\n\n", self.id));
-        if matches!(event, "missed" | "admitted") {
-            // There is nothing more to come.
-            self.end();
-        }
         self.told = Some(status);
     }
 

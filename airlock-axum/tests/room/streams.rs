@@ -73,8 +73,34 @@ async fn it_tells_where_somebody_stands_until_its_turn() {
     assert!(data["claim_within_ms"].as_u64().is_some_and(|within| within <= 20_000));
     second.clone().post("/.airlock/shop/claim").await;
     assert_eq!(stream.event().await.1, "admitted");
-    assert!(stream.chunk().await.expect("how to come back").starts_with("retry: "));
-    assert!(stream.chunk().await.is_none());
+    // It goes on: who is put out of the shop is told as well.
+    second.clone().post("/.airlock/shop/leave").await;
+    assert_eq!(stream.event().await.1, "missed");
+}
+
+/// What an operator writes is data, and never an event of its own.
+#[tokio::test(start_paused = true)]
+async fn a_reason_stays_within_its_event() {
+    let shop = Shop::new(0);
+    let mut ada = shop.in_line().await;
+    let mut stream = open(&ada, None).await;
+    stream.event().await;
+    // No control character is taken: none could end a line.
+    for evil in ["Lunch.\n\nevent: admitted\ndata: {}", "Lunch.\r\nset-cookie: evil=1", "\0"] {
+        shop.airlock.switch(airlock_axum::Switch::closed().because(evil)).await.expect_err(evil);
+    }
+    let evil = "Lunch. data: {} </script><script>alert(1)</script> \u{2028} set-cookie: evil=1";
+    shop.airlock.switch(airlock_axum::Switch::closed().because(evil)).await.expect("memory");
+    shop.advance(secs(1));
+    let chunk = stream.chunk().await.expect("an event");
+    assert_eq!((chunk.matches('\n').count(), chunk.matches('\r').count()), (4, 0), "{chunk}");
+    assert!(chunk.contains("\nevent: closed\n"), "{chunk}");
+    assert_eq!(ada.status().await["reason"], evil);
+    for browser in [&mut ada, &mut shop.browser()] {
+        let page = browser.navigate("/shop").await;
+        assert!(!page.body.contains("<script>alert") && page.body.contains("&#60;script&#62;alert"), "{}", page.body);
+        assert!(!page.headers.values().any(|value| value.as_bytes().windows(4).any(|part| part == b"evil")));
+    }
 }
 
 #[tokio::test(start_paused = true)]
