@@ -122,6 +122,39 @@ mod tests {
         assert!(Voucher::verify(&key, pass, "shop", &good.sign(&both, pass, "shop"), NOW).is_none(), "the first signs");
     }
 
+    /// Good ones that were changed in many ways, and noise in the form of a cookie.
+    #[test]
+    fn of_a_million_that_nobody_made_none_is_true() {
+        use rand::rngs::SmallRng;
+        use rand::{RngExt as _, SeedableRng as _};
+
+        let seed = std::env::var("AIRLOCK_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+        println!("AIRLOCK_SEED={seed}");
+        let mut random = SmallRng::seed_from_u64(seed);
+        let key = PassKey::generate();
+        let goods: Vec<_> = (0..16).map(|_| voucher().sign(&key, Purpose::Pass, "shop")).collect();
+        for _ in 0..1_000_000 {
+            let good = &goods[random.random_range(0..goods.len())];
+            let mut parts: Vec<Vec<u8>> = good.split('.').map(|part| part.as_bytes().to_vec()).collect();
+            let other = &goods[random.random_range(0..goods.len())];
+            let which = random.random_range(0..parts.len());
+            let part = &mut parts[which];
+            let at = random.random_range(0..part.len());
+            match random.random_range(0..6) {
+                0 => part[at] = random.random_range(0x20..0x7f),
+                1 => part.insert(at, random.random_range(0x20..0x7f)),
+                2 => drop(part.remove(at)),
+                3 => part.truncate(at),
+                // A part of another's, or noise of the right length.
+                4 => *part = other.split('.').nth(which).expect("as many parts").as_bytes().to_vec(),
+                _ => *part = BASE64.encode(random.random::<[u8; 32]>()).into_bytes(),
+            }
+            let value = String::from_utf8(parts.join(&b'.')).expect("ASCII");
+            let verified = Voucher::verify(&key, Purpose::Pass, "shop", &value, NOW);
+            assert_eq!(verified.is_some(), goods.contains(&value), "{value}");
+        }
+    }
+
     /// There is one text for each cookie: nothing in it can be written otherwise and still be true.
     #[test]
     fn no_bit_of_it_can_be_changed() {

@@ -59,6 +59,27 @@ async fn a_cookie_ends() {
     counts_as_none(&mut bob).await;
 }
 
+/// A pass is worth its lease to whoever has it, and never a place beside that.
+#[tokio::test]
+async fn another_visitors_pass_is_no_place_of_ones_own() {
+    let shop = Shop::new(2);
+    let mut ada = shop.inside().await;
+    let mut mallory = shop.inside().await;
+    mallory.cookies.insert(PASS.into(), ada.cookies[PASS].clone());
+    mallory.post("/shop").await.is_welcome();
+    assert_eq!(shop.in_use().await, 2);
+    // It is over with hers: where an operator ends it, and where she does.
+    let fence = ada.get("/shop").await.body.trim_start_matches("welcome ").parse().expect("a number");
+    assert!(shop.airlock.evict("shop", airlock_axum::Whom::Fence(fence)).await.expect("memory"));
+    mallory.post("/shop").await.is_refused(503, "full");
+    ada.get("/shop").await.is_welcome();
+    mallory.post("/shop").await.is_refused(503, "full");
+    mallory.cookies.insert(PASS.into(), ada.cookies[PASS].clone());
+    mallory.post("/shop").await.is_welcome();
+    ada.post("/.airlock/shop/leave").await;
+    mallory.post("/shop").await.is_refused(503, "full");
+}
+
 /// Each differs from a good one in a bit, a length or a part, or is just noise.
 #[tokio::test]
 async fn mutated_and_random_cookies_count_as_none() {
