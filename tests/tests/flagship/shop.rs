@@ -1,14 +1,14 @@
 //! The shop behind its waiting room, on each store.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use airlock_tests::flagship::{Flagship, PATIENCE};
 use airlock_tests::redis::Server;
 use http::Method;
-use serde_json::Value;
 
-use crate::client::{Client, Reply, wait_for};
+use crate::client::{Client, wait_for};
+use crate::stream::Stream;
+use crate::visitor::Visitor;
 
 /// A server of its own for each store; the second is what it needs.
 fn shops(options: &[&str]) -> [(Flagship, Option<Server>); 2] {
@@ -16,63 +16,6 @@ fn shops(options: &[&str]) -> [(Flagship, Option<Server>); 2] {
     let url = redis.url();
     let on_redis = Flagship::start(&[options, &["--store", &url]].concat());
     [(Flagship::start(options), None), (on_redis, Some(redis))]
-}
-
-/// Sends back the cookies that it was given.
-struct Visitor {
-    client: Client,
-    cookies: BTreeMap<String, String>,
-}
-
-const HTML: (&str, &str) = ("accept", "text/html");
-
-impl Visitor {
-    fn of(server: &Flagship) -> Self {
-        Visitor { client: Client::of(server), cookies: BTreeMap::new() }
-    }
-
-    async fn send(&mut self, method: Method, path: &str, headers: &[(&str, &str)]) -> Reply {
-        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let cookies = cookies.join("; ");
-        let mut headers = headers.to_vec();
-        if !cookies.is_empty() {
-            headers.push(("cookie", &cookies));
-        }
-        let reply = self.client.send(method, path, &headers).await.expect("no panic");
-        for cookie in reply.headers.get_all("set-cookie") {
-            let cookie = cookie.to_str().expect("text");
-            let (name, value) = cookie.split(';').next().and_then(|pair| pair.split_once('=')).expect("a pair");
-            // Plain HTTP.
-            assert!(name.starts_with("airlock-") && name.ends_with("-shop") && !cookie.contains("Secure"), "{cookie}");
-            if cookie.contains("Max-Age=0") {
-                self.cookies.remove(name);
-            } else {
-                self.cookies.insert(name.to_owned(), value.to_owned());
-            }
-        }
-        reply
-    }
-
-    async fn visit(&mut self) -> Reply {
-        self.send(Method::GET, "/shop", &[]).await
-    }
-
-    async fn status(&mut self) -> Value {
-        self.send(Method::GET, "/.airlock/shop/status", &[]).await.json()
-    }
-
-    /// Asks until it stands so.
-    async fn until(&mut self, standing: &str) -> Value {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let status = self.status().await;
-            if status["status"] == standing {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "never {standing}: {status}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -85,7 +28,7 @@ async fn from_the_line_into_the_shop() {
         queued.is_refused(503, "queued");
         assert_eq!(queued.headers["airlock-position"], "1");
         assert_eq!(bob.status().await["position"], 1);
-        let page = bob.send(Method::GET, "/shop", &[HTML]).await;
+        let page = bob.send(Method::GET, "/shop", &[("accept", "text/html")]).await;
         assert!(page.headers.contains_key("refresh") && page.headers.contains_key("content-security-policy"));
         let head = bob.send(Method::HEAD, "/shop", &[]).await;
         assert_eq!((head.status.as_u16(), head.said(), head.body.len()), (503, Some("full"), 0));
@@ -146,19 +89,12 @@ async fn the_stream_tells_of_the_turn() {
         let (mut ada, mut bob) = (Visitor::of(&server), Visitor::of(&server));
         ada.visit().await;
         bob.visit().await.is_refused(503, "queued");
-        let cookie: Vec<_> = bob.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        // It ends when he is inside.
-        let stream = bob.client.send(Method::GET, "/.airlock/shop/events", &[("cookie", &cookie.join("; "))]);
-        assert_eq!(ada.send(Method::POST, "/.airlock/shop/leave", &[]).await.status, 204);
-        bob.until("offered").await;
+        let mut stream = Stream::open(&server, &bob, "").await;
+        assert_eq!(stream.event().await["event"], "position");
+        ada.leave().await;
+        assert_eq!(stream.event().await["event"], "offered");
         bob.send(Method::POST, "/.airlock/shop/claim", &[]).await;
-        let told = stream.await.expect("no panic");
-        assert_eq!(told.headers["content-type"], "text/event-stream");
-        let told = String::from_utf8(told.body.to_vec()).expect("text");
-        let events: Vec<_> = told.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
-        // How much of it the stream saw before that depends on how quick it was.
-        assert!(events.len() <= 3 && events.last() == Some(&"admitted"), "{told}");
-        assert!(told.contains("\nretry: "), "{told}");
+        assert_eq!(stream.event().await["event"], "admitted");
     }
 }
 
