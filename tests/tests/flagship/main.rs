@@ -18,5 +18,6 @@ mod shop;
 mod stopping;
 mod stores;
 mod stream;
+#[allow(dead_code, reason = "shared with tests that use all of it")]
 mod visitor;
 mod visitors;
