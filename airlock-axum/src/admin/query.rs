@@ -110,7 +110,7 @@ pub(super) struct Where {
 
 impl Where {
     pub(super) fn the_resource(&self) -> Result<&str, Fault> {
-        self.resource.as_deref().ok_or_else(|| Fault::invalid("`resource` is missing: which one?"))
+        self.resource.as_deref().ok_or_else(|| Fault::invalid("`resource` is missing: say which one."))
     }
 }
 
