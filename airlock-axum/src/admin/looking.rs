@@ -95,6 +95,8 @@ struct Inspected<'a> {
     #[serde(flatten)]
     resource: Resource,
     airlock_switch: Switch,
+    /// Whether that is an emergency's of this process, which counts before a switch of the resource.
+    emergency: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     unwell_for_ms: Option<u64>,
     offered: u64,
@@ -254,6 +256,7 @@ pub(super) async fn resource(
         airlock: guarded.airlock.name(),
         resource: Resource::inspected(&asked.name, &seen, guarded, asked.history),
         airlock_switch: Switch::from(&seen.airlock_switch),
+        emergency: seen.emergency,
         unwell_for_ms: seen.unwell_for.map(millis),
         offered: seen.offered,
         offset,

@@ -101,7 +101,7 @@ use figures::Figures;
 /// | `limit`, `configured_limit`, `limit_override` | in force, configured, and the operator's where there is one |
 /// | `waiting` | how many |
 /// | `switch` | its own, where it has one |
-/// | `airlock`, `airlock_switch`, `unwell_for_ms`, `offered` | of one alone: whose it is, what else holds for it, and how many are offered a place |
+/// | `airlock`, `airlock_switch`, `emergency`, `unwell_for_ms`, `offered` | of one alone: whose it is, what else holds for it and whether that is an emergency's, and how many are offered a place |
 ///
 /// | of both | |
 /// |---|---|

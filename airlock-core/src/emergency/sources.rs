@@ -13,7 +13,9 @@ const ALL: &str = "AIRLOCK_SWITCH";
 const FILE: &str = "AIRLOCK_SWITCH_FILE";
 
 /// The environment.
-pub(crate) struct Sources(Box<dyn Fn(&str) -> Option<OsString>>);
+pub(crate) struct Sources(Box<Variables>);
+
+type Variables = dyn Fn(&str) -> Option<OsString>;
 
 impl Sources {
     /// That of this process.

@@ -31,6 +31,8 @@ pub struct Inspection {
     pub switch: Option<Switched>,
     /// The airlock's switch.
     pub airlock_switch: Switched,
+    /// Whether that is an [emergency's](crate::emergency), which counts for resources with a switch of their own as well.
+    pub emergency: bool,
     /// For how long from now on nobody is let in because what is guarded is unwell, in microseconds.
     pub unwell_for: Option<Micros>,
     /// Who is inside or offered a place, by fence: a page of them.
@@ -46,14 +48,15 @@ impl Inspection {
             limit: spec.limit,
             configured: spec.limit,
             airlock_switch: conditions.switch.shown(now),
+            emergency: conditions.forced,
             unwell_for: conditions.unwell_for(now),
             ..Inspection::default()
         }
     }
 
-    /// The switch in force: the resource's own, else the airlock's.
+    /// The switch in force: the resource's own, else the airlock's; in an emergency that alone.
     pub fn switch_in_force(&self) -> &Switched {
-        self.switch.as_ref().unwrap_or(&self.airlock_switch)
+        self.switch.as_ref().filter(|_| !self.emergency).unwrap_or(&self.airlock_switch)
     }
 }
 
@@ -149,6 +152,7 @@ impl<L: Ledger> Step<'_, L> {
             waiting: meta.waiting,
             switch: meta.switch.as_ref().map(|switch| switch.shown(self.now)),
             airlock_switch: self.conditions.switch.shown(self.now),
+            emergency: self.conditions.forced,
             unwell_for: self.conditions.unwell_for(self.now),
             holders: holders.collect(),
             waiters: waiters.collect(),

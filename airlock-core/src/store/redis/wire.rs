@@ -89,7 +89,7 @@ fn outcome(reader: &mut Reader<'_>) -> Result<Outcome, StoreError> {
         "unknown" => (1, Outcome::Unknown),
         "missed" => (1, Outcome::Missed),
         "done" => (1, Outcome::Done),
-        "seen" => (12, Outcome::Seen(Box::new(inspection(reader)?))),
+        "seen" => (13, Outcome::Seen(Box::new(inspection(reader)?))),
         "again" => (1, Outcome::Again),
         other => return Err(unexpected(format_args!("an outcome called {other:?}"))),
     };

@@ -46,7 +46,7 @@ parts[#parts + 1] = function()
     end
     return {
       'seen', step.limit(), step.configured, meta.override, meta.held, meta.offered, meta.waiting, shown(meta.switch),
-      shown(spec.switch), spec.unwell_until > now and spec.unwell_until - now, holders, waiters,
+      shown(spec.switch), spec.is_forced, spec.unwell_until > now and spec.unwell_until - now, holders, waiters,
     }
   end
 end

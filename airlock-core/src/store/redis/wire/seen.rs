@@ -11,6 +11,7 @@ pub(super) fn inspection(reader: &mut Reader<'_>) -> Result<Inspection, StoreErr
     let limit_override = reader.maybe(Reader::small_number)?;
     let (in_use, offered, waiting) = (reader.number()?, reader.number()?, reader.number()?);
     let (switch, airlock_switch) = (reader.maybe(switched)?, reader.maybe(switched)?.unwrap_or_default());
+    let emergency = reader.flag()?;
     let unwell_for = reader.maybe(Reader::number)?;
     let count = reader.array()?;
     let holders = (0..count).map(|_| holder(reader)).collect::<Result<_, _>>()?;
@@ -25,6 +26,7 @@ pub(super) fn inspection(reader: &mut Reader<'_>) -> Result<Inspection, StoreErr
         waiting,
         switch,
         airlock_switch,
+        emergency,
         unwell_for,
         holders,
         waiters,
