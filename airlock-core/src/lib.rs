@@ -50,7 +50,7 @@
 //! `missed`, `absent`, `evicted`, `superseded`, `too-heavy`, `spent`, `closed`, `resized`), `fence`,
 //! `waited_us` and `held_us` (microseconds). Where a [`Fallback`](store::Fallback) stands in for its store, that is an
 //! event at `WARN` (`failed-over`), and its end one at `INFO` (`failed-back`), each with its `policy`. An
-//! [emergency](emergency) is one at `WARN` (`emergency`, `emergency-over`). A wait is a span at `DEBUG`, named `wait`, with the fields
+//! [`emergency`] is one at `WARN` (`emergency`, `emergency-over`). A wait is a span at `DEBUG`, named `wait`, with the fields
 //! `airlock` and `position`. Resources, identities and tokens are never logged; an
 //! [observer](observer::Observer) gets the names.
 
