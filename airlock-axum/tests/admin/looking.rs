@@ -74,7 +74,8 @@ async fn a_resource_shows_who_is_inside_and_who_waits_and_no_token() -> Result<(
     let seen = scene.resource("acme%20%26%20sons").await;
     let expected = json!({
         "airlock": "imports", "resource": "acme & sons", "in_use": 2, "limit": 1, "configured_limit": 2, "limit_override": 1,
-        "waiting": 2, "offered": 0, "switch": { "state": "hold" }, "airlock_switch": { "state": "open" }, "offset": 0,
+        "waiting": 2, "offered": 0, "switch": { "state": "hold" }, "airlock_switch": { "state": "open" },
+        "emergency": false, "offset": 0,
         "holders": [
             { "identity": "ada", "fence": ada.fence(), "weight": 1, "age_ms": 2500, "offered": false },
             { "fence": anonymous.fence(), "weight": 1, "age_ms": 2500, "offered": false },
