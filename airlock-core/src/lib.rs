@@ -30,6 +30,8 @@
 //! # }
 //! ```
 //!
+//! The [`guide`] says what the words mean, how to choose, and what is promised.
+//!
 //! Several places at once, or none: [`Airlock::enter_all`] and [`All`]. Nothing but locks by key: [`locks`], with or without
 //! a runtime.
 //!
@@ -68,6 +70,7 @@ pub mod emergency;
 mod entrant;
 mod error;
 pub mod gate;
+pub mod guide;
 mod line;
 pub mod locks;
 pub mod name;
