@@ -144,9 +144,10 @@ impl Node {
         self.leases.remove(id).map(|lease| lease.watches).unwrap_or_default()
     }
 
-    /// It is asked for again, if somebody waits with it and nobody is asking.
+    /// It is asked for again, if somebody waits with it and nobody is asking. Whose first question has no answer is still
+    /// asking: a second one that comes to the store before that finds nobody, as if the place were gone.
     pub(super) fn ask(&mut self, id: &TicketId) -> Option<Waiter> {
-        let waiter = self.waiters.get(id)?.clone();
+        let waiter = self.waiters.get(id).filter(|waiter| waiter.answered)?.clone();
         let first = !self.asking.contains_key(id);
         self.asking.insert(*id, false);
         first.then_some(waiter)
@@ -261,5 +262,28 @@ impl Node {
 pub(super) fn lose(watches: Vec<Arc<Watch>>, ending: Option<Ending>) {
     for watch in watches {
         watch.lose(ending);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::{Key, Verb};
+    use crate::token::Secret;
+
+    #[test]
+    fn nobody_is_asked_for_again_before_the_first_answer() {
+        let secret = Secret::from_bytes(*b"sixteen secrets!");
+        let (id, resource): (_, Arc<str>) = (TicketId::of(&secret), "printer".into());
+        let poll = Asked::new(&Verb::Poll { key: Key::Token(secret) }, 1).expect("it can be said");
+        let token = Token::new(resource.clone(), secret);
+        let turn = Turn::new();
+        let waiter = Waiter { token, enter: poll, turn, answered: false, seen: Instant::now() };
+        let mut node = Node::default();
+        node.awaits(id, &resource, waiter);
+        assert!(node.ask(&id).is_none());
+        assert!(!node.asked(&id));
+        node.answered(&id);
+        assert!(node.ask(&id).is_some());
     }
 }
