@@ -65,6 +65,12 @@ impl Browser {
         self.page.goto(&format!("{}{path}", self.server)).await.expect("a page");
     }
 
+    /// The same as somebody who has said who they are: `user:password`.
+    pub(crate) async fn go_as(&self, credentials: &str, path: &str) {
+        let url = format!("{}{path}", self.server).replacen("//", &format!("//{credentials}@"), 1);
+        self.page.goto(&url).await.expect("a page");
+    }
+
     pub(crate) async fn reload(&self) {
         self.page.refresh().await.expect("a page");
     }
@@ -113,6 +119,20 @@ impl Browser {
         let path = format!("//*[self::a or self::button][normalize-space()='{text}']");
         let found = self.page.find(Locator::XPath(&path)).await;
         found.unwrap_or_else(|error| panic!("no {text}: {error}")).click().await.expect("it can be pressed");
+    }
+
+    /// Presses what a selector finds.
+    pub(crate) async fn click(&self, selector: &str) {
+        self.page.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await.expect(selector);
+        let found = self.page.find(Locator::Css(selector)).await.expect(selector);
+        found.click().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
+    }
+
+    /// Writes into a field instead of what is there.
+    pub(crate) async fn type_into(&self, selector: &str, text: &str) {
+        let field = self.page.find(Locator::Css(selector)).await.expect(selector);
+        field.clear().await.expect("a field");
+        field.send_keys(text).await.expect("a field");
     }
 
     /// Another tab, which is then in front.

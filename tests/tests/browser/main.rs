@@ -7,6 +7,7 @@ mod browser;
 #[allow(dead_code, reason = "shared with tests that use all of it")]
 mod client;
 mod closing;
+mod dashboard;
 mod driver;
 mod missing;
 mod scriptless;
