@@ -82,6 +82,9 @@ pub enum EventKind {
     Ended(Ending),
     /// An operator changed the limit of this resource.
     Resized(Option<u32>),
+    /// It was let in by a front end in shadow mode, and would have been refused as this: `full`, `closed`, in the words of
+    /// the header `Airlock-Status`.
+    WouldRefuse(&'static str),
 }
 
 impl EventKind {
@@ -104,6 +107,7 @@ impl EventKind {
             EventKind::Ended(Ending::Spent | Ending::Admitted) => "spent",
             EventKind::Ended(Ending::Closed) => "closed",
             EventKind::Resized(_) => "resized",
+            EventKind::WouldRefuse(_) => "would-refuse",
         }
     }
 }

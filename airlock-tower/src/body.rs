@@ -9,6 +9,7 @@ use pin_project_lite::pin_project;
 
 use crate::BoxError;
 use crate::asking::{Lost, watch};
+use crate::shadow::Shadow;
 
 pin_project! {
     /// The body of a response behind an [`AirlockLayer`](crate::AirlockLayer): it keeps the place until it has ended,
@@ -23,6 +24,8 @@ pin_project! {
     #[project = KindProj]
     enum Kind<B> {
         Inner { #[pin] body: B, held: Option<Admitted>, lost: Option<Lost> },
+        // In shadow mode.
+        Beside { #[pin] body: B, shadow: Option<Box<Shadow>> },
         Refusal { bytes: Option<Bytes> },
     }
 }
@@ -44,6 +47,14 @@ impl<B> ResponseBody<B> {
         ResponseBody { kind: Kind::Inner { body, held, lost: None } }
     }
 
+    pub(crate) fn beside(body: B, shadow: Box<Shadow>) -> Self
+    where
+        B: Body,
+    {
+        let shadow = Some(shadow).filter(|_| !body.is_end_stream());
+        ResponseBody { kind: Kind::Beside { body, shadow } }
+    }
+
     pub(crate) fn refusal(bytes: Bytes) -> Self {
         ResponseBody { kind: Kind::Refusal { bytes: Some(bytes).filter(|bytes| !bytes.is_empty()) } }
     }
@@ -61,6 +72,15 @@ where
         let mut kind = self.project().kind;
         let lost_lease = match kind.as_mut().project() {
             KindProj::Refusal { bytes } => return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            KindProj::Beside { mut body, shadow } => {
+                let frame = body.as_mut().poll_frame(cx);
+                if frame.is_pending() {
+                    shadow.iter_mut().for_each(|shadow| shadow.poll(cx));
+                } else if body.is_end_stream() || !matches!(frame, Poll::Ready(Some(Ok(_)))) {
+                    *shadow = None;
+                }
+                return frame.map(|frame| frame.map(|frame| frame.map_err(Into::into)));
+            }
             KindProj::Inner { mut body, held, lost } => match body.as_mut().poll_frame(cx) {
                 Poll::Ready(frame) => {
                     let ended = !matches!(frame, Some(Ok(_))) || body.is_end_stream();
@@ -88,14 +108,14 @@ where
 
     fn is_end_stream(&self) -> bool {
         match &self.kind {
-            Kind::Inner { body, .. } => body.is_end_stream(),
+            Kind::Inner { body, .. } | Kind::Beside { body, .. } => body.is_end_stream(),
             Kind::Refusal { bytes } => bytes.is_none(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
-            Kind::Inner { body, .. } => body.size_hint(),
+            Kind::Inner { body, .. } | Kind::Beside { body, .. } => body.size_hint(),
             Kind::Refusal { bytes } => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
         }
     }
@@ -112,6 +132,7 @@ impl<B> fmt::Debug for ResponseBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match &self.kind {
             Kind::Inner { held: Some(_), .. } => "held",
+            Kind::Beside { .. } => "beside",
             Kind::Inner { held: None, .. } => "let go",
             Kind::Refusal { .. } => "refusal",
         };

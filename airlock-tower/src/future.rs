@@ -4,11 +4,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use airlock_core::{Admitted, Entering};
+use airlock_core::{Admitted, Entering, Reason};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
+use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::BoxError;
@@ -16,6 +17,7 @@ use crate::asking::{Lost, show, watch};
 use crate::body::ResponseBody;
 use crate::layer::{Edit, Hold, Options};
 use crate::refusal::{Format, Problem};
+use crate::shadow::Shadow;
 
 pin_project! {
     /// The response to come of an [`AirlockService`](crate::AirlockService).
@@ -53,11 +55,14 @@ struct Readying<S, B> {
     next: Next<S, B>,
 }
 
-struct Next<S, B> {
-    service: S,
-    request: Request<B>,
-    options: Arc<Options>,
-    format: Format,
+pub(crate) struct Next<S, B> {
+    pub(crate) service: S,
+    pub(crate) request: Request<B>,
+    pub(crate) options: Arc<Options>,
+    pub(crate) format: Format,
+    /// When the caller has gone.
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) shadow: Option<Shadow>,
 }
 
 /// What a running request keeps. It does without the layer's options, which all requests share: counting who has
@@ -68,11 +73,17 @@ pub(crate) struct Guard {
     format: Format,
     on_refused: Option<Arc<Edit>>,
     lost: Option<Lost>,
+    shadow: Option<Box<Shadow>>,
 }
 
 impl Guard {
     pub(crate) fn new(admitted: Admitted, options: &Options, format: Format) -> Self {
-        Guard { admitted, hold: options.hold, format, on_refused: options.on_refused.clone(), lost: None }
+        let on_refused = options.on_refused.clone();
+        Guard { admitted, hold: options.hold, format, on_refused, lost: None, shadow: None }
+    }
+
+    pub(crate) fn beside(self, shadow: Option<Box<Shadow>>) -> Self {
+        Guard { shadow, ..self }
     }
 
     fn poll_lost(&mut self, cx: &mut Context<'_>) -> Poll<Response<Bytes>> {
@@ -95,14 +106,7 @@ where
         ResponseFuture { state: State::Running { inner, guard: Some(guard) } }
     }
 
-    pub(crate) fn waiting(
-        entering: Entering<'static>,
-        service: S,
-        request: Request<B>,
-        options: Arc<Options>,
-        format: Format,
-    ) -> Self {
-        let next = Next { service, request, options, format };
+    pub(crate) fn waiting(entering: Entering<'static>, next: Next<S, B>) -> Self {
         ResponseFuture { state: State::Waiting { waiting: Some(Box::new(Waiting { entering, next })) } }
     }
 
@@ -125,20 +129,34 @@ where
         loop {
             let next = match state.as_mut().project() {
                 StateProj::Waiting { waiting } => {
-                    let entering = &mut waiting.as_mut().expect(DONE).entering;
-                    let result = ready!(Pin::new(entering).poll(cx));
-                    let Waiting { next, .. } = *waiting.take().expect(DONE);
-                    let permit = match result {
-                        Ok(permit) => Ok(permit),
-                        Err(error) => next.options.admit_anyway(&error).ok_or(error),
+                    let Waiting { entering, next } = &mut **waiting.as_mut().expect(DONE);
+                    let result = match Pin::new(&mut *entering).poll(cx) {
+                        Poll::Ready(result) => Some(result),
+                        // In shadow mode only the answer is waited for, and not the turn.
+                        Poll::Pending if next.shadow.is_some() && entering.is_in_line() => None,
+                        Poll::Pending => return Poll::Pending,
                     };
-                    match permit {
-                        Ok(permit) => {
-                            let readying = Readying { admitted: Admitted::new(permit), next };
-                            State::Readying { readying: Some(Box::new(readying)) }
+                    let Waiting { entering, mut next } = *waiting.take().expect(DONE);
+                    let admitted = match (&mut next.shadow, result) {
+                        (Some(shadow), Some(result)) => {
+                            shadow.decided(result);
+                            Ok(shadow.admitted())
                         }
-                        Err(error) => {
-                            let response = next.options.respond(&Problem::of(&error), next.format);
+                        (Some(shadow), None) => {
+                            shadow.waits(entering);
+                            Ok(shadow.admitted())
+                        }
+                        (None, Some(Ok(permit))) => Ok(Admitted::new(permit)),
+                        (None, Some(Err(error))) => {
+                            let permit = next.options.admit_anyway(&error);
+                            permit.map(Admitted::new).ok_or_else(|| Problem::of(&error))
+                        }
+                        (None, None) => return Poll::Pending,
+                    };
+                    match admitted {
+                        Ok(admitted) => State::Readying { readying: Some(Box::new(Readying { admitted, next })) },
+                        Err(problem) => {
+                            let response = next.options.respond(&problem, next.format);
                             State::Refused { response: Some(response) }
                         }
                     }
@@ -150,19 +168,33 @@ where
                         return Poll::Ready(Err(error));
                     }
                     let Readying { admitted, next } = *readying.take().expect(DONE);
-                    let Next { mut service, mut request, options, format } = next;
-                    show(&admitted, request.extensions_mut());
-                    let inner = service.call(request);
-                    State::Running { inner, guard: Some(Guard::new(admitted, &options, format)) }
+                    let Next { mut service, mut request, options, format, deadline, shadow } = next;
+                    if shadow.is_none() && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                        // Whoever asked has gone: the work would be for nobody.
+                        let response = options.respond(&Problem::for_reason(Reason::TimedOut), format);
+                        State::Refused { response: Some(response) }
+                    } else {
+                        show(&admitted, request.extensions_mut());
+                        let inner = service.call(request);
+                        let guard = Guard::new(admitted, &options, format).beside(shadow.map(Box::new));
+                        State::Running { inner, guard: Some(guard) }
+                    }
                 }
                 StateProj::Running { inner, guard } => match inner.poll(cx) {
                     Poll::Ready(result) => {
                         let held = guard.take().filter(|guard| guard.hold == Hold::Body);
-                        let body = |body| ResponseBody::inner(body, held.map(|guard| guard.admitted));
+                        let body = |body| match held {
+                            Some(Guard { shadow: Some(shadow), .. }) => ResponseBody::beside(body, shadow),
+                            held => ResponseBody::inner(body, held.map(|guard| guard.admitted)),
+                        };
                         return Poll::Ready(result.map(|response| response.map(body)));
                     }
                     Poll::Pending => {
                         let Some(guard) = guard else { return Poll::Pending };
+                        if let Some(shadow) = &mut guard.shadow {
+                            shadow.poll(cx);
+                            return Poll::Pending;
+                        }
                         let response = ready!(guard.poll_lost(cx));
                         // This drops the inner future: the work stops where it awaits.
                         State::Refused { response: Some(response) }

@@ -40,11 +40,13 @@ pub(crate) struct Options {
     pub(crate) priority: Option<Arc<NumberOf<i32>>>,
     pub(crate) weight: Option<Arc<NumberOf<u32>>>,
     pub(crate) wait: Option<Duration>,
+    pub(crate) caller_timeout: Option<Arc<NumberOf<Duration>>>,
     pub(crate) skip: Option<Arc<Predicate>>,
     pub(crate) shed_when: Option<Arc<Predicate>>,
     pub(crate) on_refused: Option<Arc<Edit>>,
     pub(crate) on_store_error: OnStoreError,
     pub(crate) hold: Hold,
+    pub(crate) shadow: bool,
 }
 
 /// What to do when the store cannot be asked.
@@ -80,11 +82,13 @@ impl AirlockLayer {
             priority: None,
             weight: None,
             wait: None,
+            caller_timeout: None,
             skip: None,
             shed_when: None,
             on_refused: None,
             on_store_error: OnStoreError::Refuse,
             hold: Hold::Body,
+            shadow: false,
         };
         AirlockLayer { options: Arc::new(options) }
     }
@@ -127,6 +131,40 @@ impl AirlockLayer {
     /// time enabled.
     pub fn wait(self, wait: Duration) -> Self {
         self.with(|options| options.wait = Some(wait).filter(|wait| !wait.is_zero()))
+    }
+
+    /// How long its caller waits for the answer, counted from when the request comes here, where that is known: nobody stays
+    /// in line for longer, and what it waits for is not started when that time is over. It is 503 `timed-out` then, which
+    /// a proxy in front may see although the caller does not.
+    ///
+    /// The closure answers a [`Duration`], or an `Option` or `Result` of one; see [`grpc_timeout`](crate::grpc_timeout) and
+    /// [`seconds_header`](crate::seconds_header). It is a limit and no wish: without [`wait`](AirlockLayer::wait) nobody
+    /// waits in line, whatever it says. Work that has begun is not stopped by it.
+    ///
+    /// ```
+    /// # use airlock_core::{Airlock, Seal};
+    /// # use airlock_tower::AirlockLayer;
+    /// # fn main() -> Result<(), airlock_core::ConfigError> {
+    /// # let airlock = Airlock::builder("imports").seal(Seal::lock()).build()?;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// // Put into the request by whatever is in front of this layer.
+    /// #[derive(Clone, Copy)]
+    /// struct Deadline(Instant);
+    ///
+    /// let layer = AirlockLayer::new(airlock).wait(Duration::from_secs(30)).caller_timeout(|parts| {
+    ///     let deadline = parts.extensions.get::<Deadline>();
+    ///     deadline.map(|Deadline(at)| at.saturating_duration_since(Instant::now()))
+    /// });
+    /// # let _ = layer;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn caller_timeout<R: IntoNumber<Duration>>(
+        self,
+        timeout: impl Fn(&Parts) -> R + Send + Sync + 'static,
+    ) -> Self {
+        self.with(|options| options.caller_timeout = Some(Arc::new(move |parts| timeout(parts).into_number())))
     }
 
     /// Which requests pass ungated, besides CORS preflights.
@@ -191,6 +229,39 @@ impl AirlockLayer {
     /// [`Admitted`](airlock_core::Admitted) keeps the place as well.
     pub fn hold(self, hold: Hold) -> Self {
         self.with(|options| options.hold = hold)
+    }
+
+    /// Lets everybody in, and reports who would not have been: what to turn on first, to see whether the limit is right.
+    ///
+    /// Each request asks as it would otherwise, and takes its place in the airlock for as long as it is worked on, or in
+    /// line, so that those after it are judged rightly. But it runs at once, whatever is answered, and whatever
+    /// becomes of its place. Who would have been refused, and as what, is an event
+    /// ([`EventKind::WouldRefuse`](airlock_core::observer::EventKind::WouldRefuse)), a line in the log and a count in the metrics. Refusals of
+    /// requests that do not say who they are, or are [shed](AirlockLayer::shed_when), are reported as well.
+    ///
+    /// It can only estimate: requests that run all at once take another time than they would one after the other, and one that
+    /// is done before its turn comes leaves the line, and is not counted. A handler's permit is
+    /// [no lease](airlock_core::Permit::unleased), with the fence 0: nobody is promised anything. An
+    /// airlock that other layers or processes use without shadow mode counts these requests like any others.
+    ///
+    /// ```
+    /// # use airlock_core::{Airlock, Seal};
+    /// # use airlock_tower::AirlockLayer;
+    /// # fn main() -> Result<(), airlock_core::ConfigError> {
+    /// use airlock_core::observer::{Event, EventKind};
+    ///
+    /// let airlock = Airlock::builder("imports").seal(Seal::semaphore(20)).observer(|event: &Event<'_>| {
+    ///     if let EventKind::WouldRefuse(name) = event.kind {
+    ///         println!("a request of {} would have been refused: {name}", event.resource);
+    ///     }
+    /// });
+    /// let layer = AirlockLayer::new(airlock.build()?).shadow();
+    /// # let _ = layer;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn shadow(self) -> Self {
+        self.with(|options| options.shadow = true)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {

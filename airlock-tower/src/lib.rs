@@ -52,6 +52,8 @@ mod name;
 mod number;
 mod refusal;
 mod service;
+mod shadow;
+mod timeout;
 mod unmatched;
 
 pub use address::{ByForwarded, Prefix, by_forwarded};
@@ -65,6 +67,7 @@ pub use name::{By, ByCookie, ByExtension, ByHeader, Name, NameError, by, by_cook
 pub use number::{IntoNumber, integer_header};
 pub use refusal::{Format, Problem};
 pub use service::AirlockService;
+pub use timeout::{grpc_timeout, seconds_header};
 
 /// A network, such as a trusted proxy's: `"10.0.0.0/8".parse()`, or made of a single address.
 pub use ipnet::IpNet;

@@ -2,21 +2,24 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use airlock_core::{Admitted, Entrant, Started};
+use airlock_core::{Admitted, Entrant, Reason, Started};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body;
+use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::BoxError;
 use crate::asking;
 use crate::body::ResponseBody;
-use crate::future::{Guard, ResponseFuture};
+use crate::future::{Guard, Next, ResponseFuture};
 use crate::layer::Options;
 use crate::name::{Name, NameError};
 use crate::refusal::{Format, Problem};
+use crate::shadow::Shadow;
 use crate::unmatched::is_unmatched;
 
 /// The service that [`AirlockLayer`](crate::AirlockLayer) makes.
@@ -53,24 +56,32 @@ where
             return ResponseFuture::ungated(self.inner.call(Request::from_parts(parts, body)));
         }
         let format = Format::of(&parts);
-        if self.options.sheds(&parts) {
-            return self.refuse(Problem::shed(), format);
-        }
-        let started = match start(&self.options, &mut parts) {
-            Ok(started) => started,
-            Err(error) => return self.refuse(Problem::unnamed(&error), format),
+        let asked = if self.options.sheds(&parts) { Err(Problem::shed()) } else { start(&self.options, &mut parts) };
+        let Asked { started, deadline, shadow } = match asked {
+            Ok(asked) => asked,
+            Err(problem) if self.options.shadow => {
+                let mut shadow = Shadow::of(&self.options.airlock);
+                shadow.refused(&problem);
+                return self.run_beside(shadow, parts, body, format);
+            }
+            Err(problem) => return self.refuse(problem, format),
         };
-        match started {
-            Started::Decided(Ok(permit)) => self.run(Admitted::new(permit), parts, body, format),
-            Started::Decided(Err(error)) => match self.options.admit_anyway(&error) {
+        match (started, shadow) {
+            (Started::Decided(Ok(permit)), None) => self.run(Admitted::new(permit), parts, body, format),
+            (Started::Decided(Err(error)), None) => match self.options.admit_anyway(&error) {
                 Some(permit) => self.run(Admitted::new(permit), parts, body, format),
                 None => self.refuse(Problem::of(&error), format),
             },
-            Started::Pending(entering) => {
+            (Started::Decided(result), Some(mut shadow)) => {
+                shadow.decided(result);
+                self.run_beside(shadow, parts, body, format)
+            }
+            (Started::Pending(entering), shadow) => {
                 // A clone is readied once there is a place.
                 self.unready();
                 let request = Request::from_parts(parts, body);
-                ResponseFuture::waiting(entering, self.inner.clone(), request, self.options.clone(), format)
+                let (service, options) = (self.inner.clone(), self.options.clone());
+                ResponseFuture::waiting(entering, Next { service, request, options, format, deadline, shadow })
             }
         }
     }
@@ -94,6 +105,17 @@ impl<S> AirlockService<S> {
         ResponseFuture::running(inner, Guard::new(admitted, &self.options, format))
     }
 
+    /// The same in shadow mode, whatever became of its place.
+    fn run_beside<B, R>(&mut self, shadow: Shadow, mut parts: Parts, body: B, format: Format) -> ResponseFuture<S, B>
+    where
+        S: Service<Request<B>, Response = Response<R>>,
+    {
+        let admitted = shadow.admitted();
+        asking::show(&admitted, &mut parts.extensions);
+        let inner = self.inner.call(Request::from_parts(parts, body));
+        ResponseFuture::running(inner, Guard::new(admitted, &self.options, format).beside(Some(Box::new(shadow))))
+    }
+
     fn refuse<B, R>(&mut self, problem: Problem, format: Format) -> ResponseFuture<S, B>
     where
         S: Service<Request<B>, Response = Response<R>> + Clone,
@@ -103,18 +125,37 @@ impl<S> AirlockService<S> {
     }
 }
 
+struct Asked {
+    started: Started,
+    /// When the caller has gone, where it says so.
+    deadline: Option<Instant>,
+    shadow: Option<Shadow>,
+}
+
 /// Asks for the entrant that the request names.
-fn start(options: &Options, parts: &mut Parts) -> Result<Started, NameError> {
-    match ask(options, options.resource.as_deref(), parts) {
-        // On its way to a 404, which is not to become a 400. Gated all the same: a fallback may be a whole service.
-        Err(error) if error == NAMELESS && is_unmatched(parts) => ask(options, None, parts),
-        started => started,
+fn start(options: &Options, parts: &mut Parts) -> Result<Asked, Problem> {
+    let unnamed = |error| Problem::unnamed(&error);
+    let timeout = options.caller_timeout.as_ref().map_or(Ok(None), |timeout| timeout(parts)).map_err(unnamed)?;
+    if timeout == Some(Duration::ZERO) {
+        // Nobody is asked for whoever has gone.
+        return Err(Problem::for_reason(Reason::TimedOut));
     }
+    let asked = match ask(options, options.resource.as_deref(), timeout, parts) {
+        // On its way to a 404, which is not to become a 400. Gated all the same: a fallback may be a whole service.
+        Err(error) if error == NAMELESS && is_unmatched(parts) => ask(options, None, timeout, parts),
+        asked => asked,
+    };
+    asked.map_err(unnamed)
 }
 
 const NAMELESS: NameError = NameError::unidentified("the request does not say what it is for");
 
-fn ask(options: &Options, resource: Option<&dyn Name>, parts: &mut Parts) -> Result<Started, NameError> {
+fn ask(
+    options: &Options,
+    resource: Option<&dyn Name>,
+    timeout: Option<Duration>,
+    parts: &mut Parts,
+) -> Result<Asked, NameError> {
     let optional = |name: &Option<Arc<dyn Name>>, parts: &mut Parts| match name {
         // Owned, because the next name needs the parts again.
         Some(name) => name.name(parts).map(|name| name.map(|name| Cow::<str>::Owned(name.into_owned()))),
@@ -132,7 +173,13 @@ fn ask(options: &Options, resource: Option<&dyn Name>, parts: &mut Parts) -> Res
     let mut entrant = Entrant::new(resource).priority(priority.unwrap_or(0)).weight(weight.unwrap_or(1));
     entrant.identity = identity;
     entrant.group = group;
-    Ok(asking::ask(&options.airlock, entrant, options.wait))
+    let shadow =
+        options.shadow.then(|| Shadow::named(&options.airlock, &entrant.resource, entrant.identity.as_deref()));
+    // A time that no clock gets to is none.
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let wait = options.wait.map(|wait| timeout.map_or(wait, |timeout| wait.min(timeout)));
+    let started = asking::ask(&options.airlock, entrant, wait);
+    Ok(Asked { started, deadline, shadow })
 }
 
 impl<S: fmt::Debug> fmt::Debug for AirlockService<S> {

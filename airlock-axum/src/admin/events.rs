@@ -105,6 +105,7 @@ fn of(event: &OwnedEvent) -> Data<'_> {
     let millis = |span: Duration| span.as_millis() as u64;
     let (reason, limit) = match event.kind {
         EventKind::Refused(denial) => (Some(Problem::for_reason(Reason::from(denial)).name()), None),
+        EventKind::WouldRefuse(name) => (Some(name), None),
         EventKind::Resized(limit) => (None, limit),
         _ => (None, None),
     };

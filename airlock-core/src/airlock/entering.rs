@@ -206,6 +206,13 @@ pub(super) fn lease_of(entrant: &Entrant<'_>, token: Option<Token>, grant: &Gran
     }
 }
 
+impl Entering<'_> {
+    /// Whether it is known to be in line: it was asked, and there was no room at that moment.
+    pub fn is_in_line(&self) -> bool {
+        matches!(self.0, State::Waiting(_))
+    }
+}
+
 impl Future for Entering<'_> {
     type Output = Result<Permit, Error>;
 

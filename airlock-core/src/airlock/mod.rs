@@ -353,6 +353,13 @@ impl Airlock {
         Ok(self.within_timeout(self.0.gates.report_unwell(unwell_for)).await?)
     }
 
+    /// Reports that somebody was let in who would otherwise have been refused as `name`, which is what
+    /// [`EventKind::WouldRefuse`](crate::observer::EventKind::WouldRefuse) tells: for front ends with a shadow mode, such as `AirlockLayer::shadow`
+    /// of `airlock-tower`. Changes nothing.
+    pub fn report_would_refuse(&self, resource: &str, identity: Option<&str>, name: &'static str) {
+        self.0.observers.would_refuse(resource, identity, name);
+    }
+
     /// Puts somebody out, from inside or from the line. Answers whether there was somebody.
     ///
     /// # Errors

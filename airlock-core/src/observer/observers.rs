@@ -114,6 +114,11 @@ impl Observers {
         self.plain(resource, None, EventKind::Resized(limit));
     }
 
+    /// Reports that a front end let somebody in who would otherwise have been refused.
+    pub(crate) fn would_refuse(&self, resource: &str, identity: Option<&str>, name: &'static str) {
+        self.plain(resource, identity, EventKind::WouldRefuse(name));
+    }
+
     fn plain(&self, resource: &str, identity: Option<&str>, kind: EventKind) {
         let airlock = &*self.0.airlock;
         self.tell(&Event { airlock, resource, identity, kind, fence: None, waited: None, held: None });
