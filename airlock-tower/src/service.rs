@@ -56,7 +56,7 @@ where
             return ResponseFuture::ungated(self.inner.call(Request::from_parts(parts, body)));
         }
         let format = Format::of(&parts);
-        let asked = if self.options.sheds(&parts) { Err(Problem::shed()) } else { start(&self.options, &mut parts) };
+        let asked = if self.options.sheds(&parts) { Err(Box::new(Problem::shed())) } else { start(&self.options, &mut parts) };
         let Asked { started, deadline, shadow } = match asked {
             Ok(asked) => asked,
             Err(problem) if self.options.shadow => {
@@ -64,13 +64,13 @@ where
                 shadow.refused(&problem);
                 return self.run_beside(shadow, parts, body, format);
             }
-            Err(problem) => return self.refuse(problem, format),
+            Err(problem) => return self.refuse(&problem, format),
         };
         match (started, shadow) {
             (Started::Decided(Ok(permit)), None) => self.run(Admitted::new(permit), parts, body, format),
             (Started::Decided(Err(error)), None) => match self.options.admit_anyway(&error) {
                 Some(permit) => self.run(Admitted::new(permit), parts, body, format),
-                None => self.refuse(Problem::of(&error), format),
+                None => self.refuse(&Problem::of(&error), format),
             },
             (Started::Decided(result), Some(mut shadow)) => {
                 shadow.decided(result);
@@ -116,12 +116,12 @@ impl<S> AirlockService<S> {
         ResponseFuture::running(inner, Guard::new(admitted, &self.options, format).beside(Some(Box::new(shadow))))
     }
 
-    fn refuse<B, R>(&mut self, problem: Problem, format: Format) -> ResponseFuture<S, B>
+    fn refuse<B, R>(&mut self, problem: &Problem, format: Format) -> ResponseFuture<S, B>
     where
         S: Service<Request<B>, Response = Response<R>> + Clone,
     {
         self.unready();
-        ResponseFuture::refused(self.options.respond(&problem, format))
+        ResponseFuture::refused(self.options.respond(problem, format))
     }
 }
 
@@ -133,12 +133,12 @@ struct Asked {
 }
 
 /// Asks for the entrant that the request names.
-fn start(options: &Options, parts: &mut Parts) -> Result<Asked, Problem> {
-    let unnamed = |error| Problem::unnamed(&error);
+fn start(options: &Options, parts: &mut Parts) -> Result<Asked, Box<Problem>> {
+    let unnamed = |error| Box::new(Problem::unnamed(&error));
     let timeout = options.caller_timeout.as_ref().map_or(Ok(None), |timeout| timeout(parts)).map_err(unnamed)?;
     if timeout == Some(Duration::ZERO) {
         // Nobody is asked for whoever has gone.
-        return Err(Problem::for_reason(Reason::TimedOut));
+        return Err(Box::new(Problem::for_reason(Reason::TimedOut)));
     }
     let asked = match ask(options, options.resource.as_deref(), timeout, parts) {
         // On its way to a 404, which is not to become a 400. Gated all the same: a fallback may be a whole service.
