@@ -131,7 +131,8 @@ impl Stream {
             if self.told.is_some() {
                 self.pause().await;
             }
-            self.look().await;
+            // Boxed, so that the room it takes is not kept by a stream that only waits.
+            Box::pin(self.look()).await;
         }
     }
 

@@ -1,6 +1,7 @@
 //! The waiting room under a crowd: see BENCHMARKS.md for what is measured and what it has to reach.
 //!
-//! `cargo bench -p airlock-tests --bench room` sends a tenth of the crowd; with `AIRLOCK_LONG=1` all of it.
+//! `cargo bench --workspace --all-features --bench room` sends a tenth of the crowd; with `AIRLOCK_LONG=1` all of it. `-- streams` at
+//! its end measures only that; the others are `crowd` and `status`.
 
 mod crowd;
 mod status;
@@ -14,16 +15,28 @@ const SOCKETS: u64 = 16_384;
 fn main() {
     // A server has as many open as this process may, which starts it.
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    let wanted = Rlimit { current: Some(SOCKETS), maximum };
-    setrlimit(Resource::Nofile, wanted).expect("so many sockets: raise the hard limit (`ulimit -Hn 16384`)");
+    let raised = Rlimit { current: Some(SOCKETS), maximum };
+    setrlimit(Resource::Nofile, raised).expect("so many sockets: raise the hard limit (`ulimit -Hn 16384`)");
     // Both programs are built before anything is measured.
     let programs = crowd::Programs::build();
     println!("{:<66} {:>12} {:>12}", "the waiting room, memory store", "measured", "to reach");
-    crowd::passes_through(&programs, "nobody leaves", 0.0);
-    crowd::passes_through(&programs, "a third leaves the line", 1.0 / 3.0);
-    streams::open(&programs);
-    println!();
-    status::compare();
+    if wanted("crowd") {
+        crowd::passes_through(&programs, "nobody leaves", 0.0);
+        crowd::passes_through(&programs, "a third leaves the line", 1.0 / 3.0);
+    }
+    if wanted("streams") {
+        streams::open(&programs);
+    }
+    if wanted("status") {
+        println!();
+        status::compare();
+    }
+}
+
+/// Whether a part is to be measured: all are, unless some are named.
+fn wanted(part: &str) -> bool {
+    let mut named = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).peekable();
+    named.peek().is_none() || named.any(|argument| argument == part)
 }
 
 /// How many of so many: a tenth, unless there is time for all.
