@@ -191,6 +191,46 @@ pub enum Reason {
     Spent,
 }
 
+impl Reason {
+    /// All that there are.
+    pub(crate) const ALL: [Self; 14] = [
+        Reason::Full,
+        Reason::Closed,
+        Reason::Limited,
+        Reason::TimedOut,
+        Reason::LineFull,
+        Reason::GroupLineFull,
+        Reason::Duplicate,
+        Reason::Superseded,
+        Reason::TooHeavy,
+        Reason::Missed,
+        Reason::Absent,
+        Reason::Evicted,
+        Reason::ShuttingDown,
+        Reason::Spent,
+    ];
+
+    /// In one word, as it is logged and counted: `full`, `line-full`, `timed-out`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::Full => "full",
+            Reason::Closed => "closed",
+            Reason::Limited => "limited",
+            Reason::TimedOut => "timed-out",
+            Reason::LineFull => "line-full",
+            Reason::GroupLineFull => "group-line-full",
+            Reason::Duplicate => "duplicate",
+            Reason::Superseded => "superseded",
+            Reason::TooHeavy => "too-heavy",
+            Reason::Missed => "missed",
+            Reason::Absent => "absent",
+            Reason::Evicted => "evicted",
+            Reason::ShuttingDown => "shutting-down",
+            Reason::Spent => "spent",
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -49,13 +49,21 @@
 //!
 //! Each transition is a `tracing` event at `DEBUG` with the target `airlock` and the fields `airlock` (its
 //! name), `event` (`admitted`, `queued`, `offered`, `requeued`, `refused`, `released`, `left`, `lapsed`,
-//! `missed`, `absent`, `evicted`, `superseded`, `too-heavy`, `spent`, `closed`, `resized`), `fence`,
+//! `missed`, `absent`, `evicted`, `superseded`, `too-heavy`, `spent`, `closed`, `resized`), `reason` (of a refusal, as
+//! [`Reason::name`] has it), `resource_hash`, `identity_hash`, `fence`,
 //! `waited_us` and `held_us` (microseconds). Where a [`Fallback`](store::Fallback) stands in for its store, that is an
 //! event at `WARN` (`failed-over`), and its end one at `INFO` (`failed-back`), each with its `policy`. An
-//! [`emergency`] is one at `WARN` (`emergency`, `emergency-over`). A wait is a span at `DEBUG`, named `wait`, with the fields
-//! `airlock` and `position`. Resources, identities and tokens are never logged; an
-//! [observer](observer::Observer) gets the names.
-
+//! [`emergency`] is one at `WARN` (`emergency`, `emergency-over`).
+//!
+//! Resources, identities and tokens are other people's and never logged; an [observer](observer::Observer) gets the names.
+//! A hash is 16 hexadecimal digits of SipHash with a key that each process draws for itself: lines of one process about
+//! the same name can be found, and nobody can try out whose name it is. Only keys of [`locks`] are the program's own, and
+//! logged as they are: a lock that is not to be had, or is lost, is an event `lock-failed` with the fields `airlock`,
+//! `resource` (the key) and `reason` (a [`Reason::name`], `lost`, `unavailable`), at `DEBUG` where it was refused and at `WARN`
+//! otherwise.
+//!
+//! A wait is a span at `DEBUG`, named `wait`, with the fields `airlock` and `position`.
+//!
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod admission;

@@ -1,6 +1,8 @@
 //! What may be a name (G22).
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
 
 /// The longest name, in bytes.
 pub const MAX_BYTES: usize = 512;
@@ -89,4 +91,17 @@ fn control_character(name: &str) -> Option<usize> {
         return None;
     }
     name.char_indices().find(|(_, c)| c.is_control()).map(|(at, _)| at)
+}
+
+/// A name as it is logged: 16 hexadecimal digits, a hash (SipHash) with a key that each process draws for itself.
+///
+/// So lines about the same name can be found in the log of one process, and nobody who has the log can try out whose they
+/// are: an unkeyed hash of an address is as good as the address.
+pub(crate) struct Hashed<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Hashed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        write!(f, "{:016x}", KEY.hash_one(self.0))
+    }
 }

@@ -4,7 +4,9 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use airlock_core::clock::TestClock;
 use airlock_core::gate::Denial;
+use airlock_core::locks::Locks;
 use airlock_core::observer::{Event, EventKind, Happened};
 use airlock_core::store::MemoryStore;
 use airlock_core::{Airlock, Ending, Entered, Entrant, Error, Seal, Standing, Whom};
@@ -171,11 +173,75 @@ async fn logs_have_the_documented_fields_and_nobodys_name() -> Result<(), Error>
     for event in ["admitted", "refused", "queued", "left", "released", "offered", "resized", "evicted"] {
         assert!(log.contains(&format!("event=\"{event}\"")), "no {event} in\n{log}");
     }
-    for field in ["airlock=\"doors\"", "fence=", "waited_us=", "held_us="] {
+    for field in ["airlock=\"doors\"", "fence=", "waited_us=", "held_us=", "reason=\"full\"", "resource_hash="] {
         assert!(log.contains(field), "no {field} in\n{log}");
     }
     for name in [ROOM, ADA, "bob", "cleo"].into_iter().chain(texts.iter().map(|text| text.as_str())) {
         assert!(!log.contains(name), "{name} in\n{log}");
+    }
+    Ok(())
+}
+
+/// What is logged on this thread from now on.
+fn logged() -> (Log, tracing::subscriber::DefaultGuard) {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
+    let subscriber = subscriber.with_writer(move || writer.clone()).with_ansi(false).finish();
+    (log, tracing::subscriber::set_default(subscriber))
+}
+
+impl Log {
+    /// What this field says, in the order of the lines that have it.
+    fn said(&self, field: &str) -> Vec<String> {
+        let log = String::from_utf8(self.0.lock().unwrap().clone()).expect("text");
+        let field = format!("{field}=");
+        let of = |line: &str| Some(line.split_once(&field)?.1.split([' ', '\n']).next()?.trim_matches('"').to_owned());
+        log.lines().filter_map(of).collect()
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn who_is_who_can_be_told_from_a_log_and_not_who_it_is() -> Result<(), Error> {
+    let (log, _logging) = logged();
+    let airlock = Airlock::builder("doors").seal(Seal::semaphore(9)).build().expect("a valid configuration");
+    for (room, identity) in [(ROOM, ADA), ("press", ADA), (ROOM, "bob")] {
+        drop(airlock.try_enter(Entrant::new(room).identity(identity)).await?);
+    }
+    drop(airlock.try_enter(ROOM).await?);
+    let (rooms, identities) = (log.said("resource_hash"), log.said("identity_hash"));
+    // In and out.
+    assert_eq!((rooms.len(), identities.len()), (8, 6), "{rooms:?} {identities:?}");
+    assert_eq!((&rooms[0], &rooms[0], &rooms[0]), (&rooms[1], &rooms[4], &rooms[6]));
+    assert_eq!((&identities[0], &identities[0]), (&identities[1], &identities[2]));
+    assert!(rooms[0] != rooms[2] && identities[0] != identities[4]);
+    for hash in rooms.iter().chain(&identities) {
+        assert!(hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{hash}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_lock_that_is_not_to_be_had_is_logged_by_its_key_and_why() -> Result<(), Error> {
+    let (log, _logging) = logged();
+    let clock = TestClock::new();
+    let locks = Locks::new(MemoryStore::with_clock(&clock)).expect("a valid configuration");
+    let ttl = Duration::from_secs(30);
+    let report = locks.try_lock("report:daily", ttl).await?;
+    assert_eq!(log.said("event=\"lock-failed\""), [""; 0]);
+    assert!(locks.try_lock("report:daily", ttl).await.is_err());
+    assert!(locks.lock("report:daily").wait(Duration::from_secs(1)).await.is_err());
+    assert!(locks.try_lock_all(["savings", "report:daily"], ttl).await.is_err());
+    assert!(locks.try_lock("no\nname", ttl).await.is_err());
+    assert_eq!(log.said(" resource"), ["report:daily"; 3]);
+    let token = report.detach().await?;
+    clock.advance(ttl);
+    assert!(locks.restore(&token, ttl).await.is_err());
+    assert_eq!(log.said(" resource"), ["report:daily"; 4]);
+    let reasons = log.said(" reason");
+    for (reason, count) in [("full", 2), ("timed-out", 1), ("lost", 1)] {
+        let lines = reasons.iter().filter(|said| *said == reason).count();
+        assert!(lines >= count, "{reason} is said {lines} times in {reasons:?}");
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use super::{LockGuard, check};
+use super::{LockGuard, check, logged};
 use crate::airlock::Airlock;
 use crate::error::Error;
 use crate::store::BoxFuture;
@@ -46,11 +46,14 @@ impl<'a> Locking<'a> {
     pub(super) async fn run(self) -> Result<LockGuard, Error> {
         check(self.ttl)?;
         let acquire = self.airlock.acquire(self.key);
-        let permit = match self.wait {
-            Some(wait) => acquire.timeout(wait).await?,
-            None => acquire.await?,
+        let locked = async {
+            let permit = match self.wait {
+                Some(wait) => acquire.timeout(wait).await?,
+                None => acquire.await?,
+            };
+            LockGuard::new(permit, self.ttl).await
         };
-        LockGuard::new(permit, self.ttl).await
+        logged(&self.airlock, self.key, locked.await)
     }
 }
 

@@ -104,7 +104,8 @@ impl Locks {
     /// Dropping the future gives back what was granted.
     pub async fn try_lock(&self, key: &str, ttl: Duration) -> Result<LockGuard, Error> {
         check(ttl)?;
-        LockGuard::new(self.airlock.try_enter(key).await?, ttl).await
+        let locked = async { LockGuard::new(self.airlock.try_enter(key).await?, ttl).await };
+        logged(&self.airlock, key, locked.await)
     }
 
     /// Waits in line for the lock, first come, first served: for as long as it takes, or up to [`wait`](Locking::wait).
@@ -127,7 +128,7 @@ impl Locks {
         F: FnOnce(Admitted) -> Fut,
         Fut: Future<Output = T>,
     {
-        self.airlock.with_admitted(key, work).await
+        logged(&self.airlock, key, self.airlock.with_admitted(key, work).await)
     }
 
     /// Takes all these locks, or none, whatever order they are listed in; see [`Airlock::enter_all`]. The guards are in the
@@ -147,7 +148,11 @@ impl Locks {
         ttl: Duration,
     ) -> Result<Vec<LockGuard>, AllError> {
         check(ttl).map_err(AllError::of_all)?;
-        let permits = self.airlock.enter_all(keys).await?;
+        let permits = self.airlock.enter_all(keys).await.inspect_err(|error| {
+            if let Some(key) = error.resource() {
+                log(&self.airlock, key, error.error());
+            }
+        })?;
         let mut guards = Vec::with_capacity(permits.len());
         for permit in permits.into_permits() {
             guards.push(LockGuard::new(permit, ttl).await.map_err(AllError::of_all)?);
@@ -163,7 +168,8 @@ impl Locks {
     /// [Lost](Error::Lost) when it is over; unavailable; invalid when the ttl is out of bounds.
     pub async fn restore(&self, token: &Token, ttl: Duration) -> Result<LockGuard, Error> {
         check(ttl)?;
-        LockGuard::new(self.airlock.restore(token).await?, ttl).await
+        let locked = async { LockGuard::new(self.airlock.restore(token).await?, ttl).await };
+        logged(&self.airlock, token.resource(), locked.await)
     }
 
     /// Unlocks whoever has it, who [hears](LockGuard::lost) of it. Answers whether somebody had it. Those who wait get in next.
@@ -195,6 +201,45 @@ impl Locks {
     /// The airlock behind them, where keys are resources: for tokens, switches, observers, and who is inside.
     pub fn airlock(&self) -> &Airlock {
         &self.airlock
+    }
+}
+
+/// A lock that is not to be had, or is lost, is logged.
+fn logged<T>(airlock: &Airlock, key: &str, locked: Result<T, Error>) -> Result<T, Error> {
+    locked.inspect_err(|error| log(airlock, key, error))
+}
+
+fn log(airlock: &Airlock, key: &str, error: &Error) {
+    let airlock = airlock.name();
+    match error {
+        // Who has it, or comes next, is none of a log's business; that somebody has it is as it should be.
+        Error::Refused(refusal) => tracing::debug!(
+            target: "airlock",
+            airlock,
+            event = "lock-failed",
+            resource = key,
+            reason = refusal.reason.name(),
+            "there is no lock",
+        ),
+        Error::Unavailable(error) => tracing::warn!(
+            target: "airlock",
+            airlock,
+            event = "lock-failed",
+            resource = key,
+            reason = "unavailable",
+            %error,
+            "there is no lock: the store cannot decide",
+        ),
+        Error::Lost(_) => tracing::warn!(
+            target: "airlock",
+            airlock,
+            event = "lock-failed",
+            resource = key,
+            reason = "lost",
+            "a lock is lost",
+        ),
+        // The caller's own mistake, and the key may be no name at all.
+        Error::Invalid(_) => {}
     }
 }
 

@@ -7,7 +7,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::{Event, EventKind, Failover, FailoverKind, Observer};
+use crate::error::Reason;
 use crate::gate::{Change, Denial, Effect, Micros};
+use crate::name::Hashed;
 use crate::notifier::Courier;
 use crate::sync::Mutex;
 
@@ -148,11 +150,18 @@ impl Observers {
     }
 
     fn tell(&self, event: &Event<'_>) {
+        let reason = match event.kind {
+            EventKind::Refused(denial) => Some(Reason::from(denial).name()),
+            _ => None,
+        };
         // Names of resources and identities are other people's: they go to observers, not into logs.
         tracing::debug!(
             target: "airlock",
             airlock = event.airlock,
             event = event.kind.name(),
+            reason,
+            resource_hash = %Hashed(event.resource),
+            identity_hash = event.identity.map(|identity| tracing::field::display(Hashed(identity))),
             fence = event.fence,
             waited_us = event.waited.map(|waited| waited.as_micros() as u64),
             held_us = event.held.map(|held| held.as_micros() as u64),
