@@ -62,7 +62,8 @@
 //! `resource` (the key) and `reason` (a [`Reason::name`], `lost`, `unavailable`), at `DEBUG` where it was refused and at `WARN`
 //! otherwise.
 //!
-//! A wait is a span at `DEBUG`, named `wait`, with the fields `airlock` and `position`.
+//! A wait is a span at `DEBUG`, named `wait`, with the fields `airlock` and `position`. The time inside is one named `hold`,
+//! which follows from it: see [`Permit::span`].
 //!
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -2,6 +2,8 @@ use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime};
 
+use tracing::{Level, Span};
+
 use crate::airlock::{Airlock, time_of};
 use crate::error::{Error, LeaseLost};
 use crate::gate::{Grant, NEVER};
@@ -30,12 +32,15 @@ pub(crate) struct Held {
     /// Whether there ever was a lease: a rate's admission, or one without asking, has none.
     leased: bool,
     granted_by: GrantedBy,
+    /// Of the time inside, made only where somebody looks.
+    span: Option<Box<Span>>,
 }
 
 impl Permit {
     #[inline(always)]
     pub(crate) fn new(airlock: Airlock, lease: Lease, grant: &Grant) -> Self {
         let granted_by = lease.granted_by();
+        let span = span(&airlock, grant.fence, grant.waited);
         Permit(Arc::new(Held {
             airlock,
             lease: if grant.leased { Some(lease) } else { None },
@@ -48,12 +53,14 @@ impl Permit {
             watch: if grant.leased { OnceLock::new() } else { OnceLock::from(Arc::default()) },
             leased: grant.leased,
             granted_by,
+            span,
         }))
     }
 
     /// A permit that is no lease: for front ends that let somebody in without asking, because an operator said so
     /// or because the store is away. It takes no room, is never lost, has no token, and its fence is 0.
     pub fn unleased(airlock: Airlock) -> Self {
+        let span = span(&airlock, 0, 0);
         Permit(Arc::new(Held {
             airlock,
             lease: None,
@@ -65,6 +72,7 @@ impl Permit {
             watch: OnceLock::from(Arc::default()),
             leased: false,
             granted_by: GrantedBy::Nobody,
+            span,
         }))
     }
 
@@ -109,6 +117,26 @@ impl Permit {
     /// The airlock that granted it.
     pub fn airlock(&self) -> &Airlock {
         &self.0.airlock
+    }
+
+    /// The `tracing` span of the time inside, to do the work in: named `hold`, at `DEBUG`, with the target `airlock` and the
+    /// fields `airlock`, `fence` and `waited_us`. It follows from the span of the wait, if there was one, and is closed when
+    /// the last owner of the permit is gone. Disabled where nobody looks.
+    ///
+    /// [`with_admitted`](Airlock::with_admitted) does its work in it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use airlock_core::{Airlock, Seal};
+    /// # let airlock = Airlock::builder("reports").seal(Seal::lock()).build()?;
+    /// let permit = airlock.try_enter("daily").await?;
+    /// permit.span().in_scope(|| tracing::info!("this is said inside"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn span(&self) -> Span {
+        self.0.span.as_deref().map_or_else(Span::none, Span::clone)
     }
 
     /// The portable token of this lease, with which another process can renew or release it.
@@ -219,6 +247,13 @@ impl Permit {
         }
     }
 
+    /// Has the time inside follow from the wait that led to it.
+    pub(crate) fn follows_from(&self, wait: Option<&Span>) {
+        if let (Some(hold), Some(wait)) = (&self.0.span, wait) {
+            hold.follows_from(wait);
+        }
+    }
+
     /// Another owner of the same permit.
     pub(crate) fn share(&self) -> Self {
         Permit(self.0.clone())
@@ -231,6 +266,15 @@ impl Permit {
     pub(crate) fn upgrade(held: &Weak<Held>) -> Option<Self> {
         held.upgrade().map(Permit)
     }
+}
+
+/// In the span of whoever asked.
+#[inline(always)]
+fn span(airlock: &Airlock, fence: u64, waited_us: u64) -> Option<Box<Span>> {
+    tracing::enabled!(target: "airlock", Level::DEBUG).then(|| {
+        let airlock = airlock.name();
+        Box::new(tracing::debug_span!(target: "airlock", "hold", airlock, fence, waited_us))
+    })
 }
 
 impl Drop for Held {

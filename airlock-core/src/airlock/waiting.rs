@@ -71,7 +71,11 @@ impl Waiting {
         let news = if std::mem::take(&mut self.fresh) { Poll::Pending } else { self.poll_news(cx) };
         match news {
             Poll::Ready(News::Granted(grant)) => {
-                let permit = self.stake.take().map(|(airlock, lease)| Permit::new(airlock, lease, &grant));
+                let permit = self.stake.take().map(|(airlock, lease)| {
+                    let permit = Permit::new(airlock, lease, &grant);
+                    permit.follows_from(self.span.0.as_deref());
+                    permit
+                });
                 Poll::Ready(permit.ok_or_else(|| Refusal::new(Reason::Spent).into()))
             }
             Poll::Ready(News::Over(ending)) => {

@@ -60,9 +60,11 @@ where
     F: FnOnce(Admitted) -> Fut,
     Fut: Future<Output = T>,
 {
-    let mut work = pin!(work(admitted.clone()));
+    let inside = admitted.span();
+    let mut work = pin!(inside.in_scope(|| work(admitted.clone())));
     let mut lost = pin!(admitted.lost());
     poll_fn(|cx| {
+        let _inside = inside.enter();
         // The work first: what it has finished it shall not lose.
         if let Poll::Ready(value) = work.as_mut().poll(cx) {
             return Poll::Ready(Ok(value));
