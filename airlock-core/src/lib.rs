@@ -82,6 +82,10 @@ pub mod gate;
 pub mod guide;
 mod line;
 pub mod locks;
+mod meter;
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub mod metrics;
 pub mod name;
 pub mod notifier;
 pub mod observer;

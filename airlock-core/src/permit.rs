@@ -40,6 +40,9 @@ impl Permit {
     #[inline(always)]
     pub(crate) fn new(airlock: Airlock, lease: Lease, grant: &Grant) -> Self {
         let granted_by = lease.granted_by();
+        if granted_by == GrantedBy::Nobody {
+            airlock.meter().admitted_unasked();
+        }
         let span = span(&airlock, grant.fence, grant.waited);
         Permit(Arc::new(Held {
             airlock,
@@ -60,6 +63,7 @@ impl Permit {
     /// A permit that is no lease: for front ends that let somebody in without asking, because an operator said so
     /// or because the store is away. It takes no room, is never lost, has no token, and its fence is 0.
     pub fn unleased(airlock: Airlock) -> Self {
+        airlock.meter().admitted_unasked();
         let span = span(&airlock, 0, 0);
         Permit(Arc::new(Held {
             airlock,
@@ -191,6 +195,9 @@ impl Permit {
     pub async fn release(self) -> Result<(), Error> {
         let Some(lease) = &self.0.lease else { return self.without_lease() };
         let released = self.0.airlock.release_lease(lease).await;
+        if let Err(Error::Lost(lost)) = &released {
+            self.0.watch.get_or_init(Arc::default).lose(lost.ending);
+        }
         if !matches!(released, Err(Error::Unavailable(_))) {
             self.disarm();
         }
@@ -279,6 +286,9 @@ fn span(airlock: &Airlock, fence: u64, waited_us: u64) -> Option<Box<Span>> {
 
 impl Drop for Held {
     fn drop(&mut self) {
+        if self.leased && self.watch.get().is_some_and(|watch| watch.is_lost().is_some()) {
+            self.airlock.meter().lost();
+        }
         if let Some(lease) = &self.lease
             && !self.shared
         {

@@ -10,6 +10,7 @@ use crate::emergency::{Emergency, Sources};
 use crate::error::ConfigError;
 use crate::gate::{OnReentry, Spec};
 use crate::line::Line;
+use crate::meter::AirlockMeter;
 use crate::name::{self, What};
 use crate::notifier::{Courier, Notifier, TopicPrefix};
 use crate::observer::{Observer, Observers};
@@ -35,6 +36,7 @@ pub struct Builder {
     emergency_file: Option<PathBuf>,
     notifier: Option<Arc<dyn Notifier>>,
     topic_prefix: Option<String>,
+    counts: bool,
 }
 
 impl Builder {
@@ -53,6 +55,7 @@ impl Builder {
             emergency_file: None,
             notifier: None,
             topic_prefix: None,
+            counts: false,
         }
     }
 
@@ -135,6 +138,16 @@ impl Builder {
         self
     }
 
+    /// Counts what happens, for [`metrics`](crate::metrics). It does not by default.
+    ///
+    /// Airlocks of one name count together, and what is counted stays until the process ends: the names are to be few.
+    #[cfg(feature = "metrics")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+    pub fn metrics(mut self) -> Self {
+        self.counts = true;
+        self
+    }
+
     /// Checks the whole configuration. Does no I/O and starts nothing, but where there is a file for
     /// [emergencies](crate::emergency): that is read, and a thread looks at it from then on.
     ///
@@ -173,7 +186,8 @@ impl Builder {
         };
         let topics = self.topic_prefix.as_deref().map_or_else(|| Ok(TopicPrefix::default()), TopicPrefix::new)?;
         let courier = self.notifier.map(|notifier| Courier::new(spec.name.clone(), topics.clone(), notifier));
-        let observers = Observers::new(spec.name.clone(), self.observers, courier);
+        let meter = if self.counts { AirlockMeter::of(&spec.name) } else { AirlockMeter::default() };
+        let observers = Observers::new(spec.name.clone(), self.observers, courier, meter);
         let gates = self.store.open(&spec, &observers)?;
         let sources = Sources::of_process();
         let emergency = Emergency::new(&sources, self.emergency_file, &spec.name, &gates, &observers)?;

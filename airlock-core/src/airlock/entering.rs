@@ -160,7 +160,10 @@ fn start(
     let answer = match airlock.try_ask(&command) {
         Some(Ok(answer)) => answer,
         // A store that is known to be away is asked again as well, by those who have the time.
-        Some(Err(error)) if !retry || timeout.is_none() => return Started::Decided(Err(error.into())),
+        Some(Err(error)) if !retry || timeout.is_none() => {
+            airlock.meter().unavailable();
+            return Started::Decided(Err(error.into()));
+        }
         Some(Err(_)) | None => {
             let token = token.unwrap_or_else(|| Token::new(entrant.resource.as_ref().into(), Secret::random()));
             let asking = Asking::new(airlock, entrant.clone().into_owned(), token, stay, (timeout, retry));

@@ -27,6 +27,7 @@ use crate::emergency::Emergency;
 use crate::entrant::Entrant;
 use crate::error::{Error, InvalidEntrant, Reason, Refusal, StoreError};
 use crate::gate::{Answer, Denial, Enter, Inspection, Key, Micros, Outcome, Page, Setting, Spec, Stay, Verb, Whom};
+use crate::meter::AirlockMeter;
 use crate::notifier::TopicPrefix;
 use crate::observer::{Events, Observer, Observers, Subscription};
 use crate::permit::Permit;
@@ -405,6 +406,18 @@ impl Airlock {
         Events::of(&self.0.observers)
     }
 
+    /// For front ends that let everybody in and only report who would have been refused: counts one of those, where this
+    /// airlock counts (feature `metrics`, `Builder::metrics`). Does nothing otherwise.
+    pub fn count_would_refuse(&self, reason: Reason) {
+        self.meter().would_refuse(reason);
+    }
+
+    /// For front ends that refuse somebody because this process is overloaded, before anything is asked: counts one of
+    /// those, where this airlock counts. Does nothing otherwise.
+    pub fn count_shed(&self) {
+        self.meter().shed();
+    }
+
     /// Shuts this process's part of the airlock down: newcomers and waiters are refused as
     /// [shutting down](Reason::ShuttingDown), holders may finish for `grace`, and what they hold then is handed
     /// back, which they notice by [`Permit::lost`]. Answers how many that were. Places and leases that nobody in
@@ -421,6 +434,11 @@ impl Airlock {
 impl Airlock {
     pub(crate) fn inner(&self) -> &Inner {
         &self.0
+    }
+
+    /// What it counts with, apart from what its store counts.
+    pub(crate) fn meter(&self) -> &AirlockMeter {
+        self.0.observers.meter()
     }
 
     #[inline(always)]
@@ -450,7 +468,7 @@ impl Airlock {
 
     async fn ask(&self, command: Command<'_>) -> Result<Answer, StoreError> {
         match self.try_ask(&command) {
-            Some(answer) => answer,
+            Some(answer) => answer.inspect_err(|_| self.meter().unavailable()),
             None => self.ask_store(command).await,
         }
     }
@@ -472,10 +490,11 @@ impl Airlock {
     /// Asks a store that takes its time.
     async fn ask_store(&self, command: Command<'_>) -> Result<Answer, StoreError> {
         let answer = self.within_timeout(self.0.gates.apply(command)).await;
-        match &self.0.emergency {
+        let answer = match &self.0.emergency {
             None => answer,
             Some(emergency) => answer.or_else(|error| emergency.after_failure(&command, error)),
-        }
+        };
+        answer.inspect_err(|_| self.meter().unavailable())
     }
 
     async fn within_timeout<T>(&self, answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {

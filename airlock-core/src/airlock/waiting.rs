@@ -88,6 +88,10 @@ impl Waiting {
                 // Who waits in a line of this process does so whatever troubles another store.
                 let stake = self.stake.of.as_ref().filter(|(_, lease)| lease.granted_by() == GrantedBy::Primary);
                 let trouble = stake.and_then(|(airlock, _)| airlock.inner().gates.trouble());
+                if let Some((airlock, _)) = &self.stake.of {
+                    let meter = airlock.meter();
+                    if trouble.is_some() { meter.unavailable() } else { meter.timed_out() }
+                }
                 Poll::Ready(Err(trouble.map_or_else(|| Refusal::new(Reason::TimedOut).into(), Error::from)))
             }
         }
@@ -175,6 +179,9 @@ impl Asking {
                     Poll::Pending => {
                         ready!(self.timer.poll(cx));
                         self.unknown = true;
+                        if let Some((airlock, _)) = &self.stake.of {
+                            airlock.meter().unavailable();
+                        }
                         let error = StoreError::unknown("it did not answer while the caller waited");
                         return Poll::Ready(self.fail(error));
                     }

@@ -211,6 +211,7 @@ impl Emergency {
         if self.observers.listening() {
             self.observers.refused(resource, enter.identity, Denial::Closed);
         }
+        self.observers.meter().refused_in_emergency();
         let because = self.in_force.lock().as_ref().and_then(|setting| setting.because.clone());
         let outcome = Outcome::Refused { reason: Denial::Closed, retry_after: None, because };
         Answer { outcome, more: false, next_at: None, now: 0 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::{Event, EventKind, Failover, FailoverKind, Observer};
 use crate::error::Reason;
 use crate::gate::{Change, Denial, Effect, Micros};
+use crate::meter::AirlockMeter;
 use crate::name::Hashed;
 use crate::notifier::Courier;
 use crate::sync::Mutex;
@@ -26,6 +27,7 @@ struct Inner {
     /// Replaced as a whole, so that nobody is told under the lock.
     list: Mutex<Arc<[Arc<dyn Observer>]>>,
     courier: Option<Courier>,
+    meter: AirlockMeter,
     /// Those of other airlocks of the same name on the same store, for as long as these exist.
     joined: Mutex<Vec<Weak<Inner>>>,
     /// Those that these are joined to.
@@ -33,11 +35,16 @@ struct Inner {
 }
 
 impl Observers {
-    pub(crate) fn new(airlock: Arc<str>, list: Vec<Arc<dyn Observer>>, courier: Option<Courier>) -> Self {
+    pub(crate) fn new(
+        airlock: Arc<str>,
+        list: Vec<Arc<dyn Observer>>,
+        courier: Option<Courier>,
+        meter: AirlockMeter,
+    ) -> Self {
         let any = AtomicBool::new(!list.is_empty() || courier.is_some());
         let list = Mutex::new(list.into());
         let (joined, joined_to) = (Mutex::default(), Mutex::default());
-        Observers(Arc::new(Inner { airlock, any, list, courier, joined, joined_to }))
+        Observers(Arc::new(Inner { airlock, any, list, courier, meter, joined, joined_to }))
     }
 
     /// Has these told of what those are told.
@@ -61,6 +68,22 @@ impl Observers {
         let known = Arc::downgrade(&observer);
         self.0.change(|list| list.push(observer));
         Subscription { observers: Arc::downgrade(&self.0), observer: known }
+    }
+
+    /// What the airlock counts with.
+    pub(crate) fn meter(&self) -> &AirlockMeter {
+        &self.0.meter
+    }
+
+    /// What has to be recorded of a step: what observers are told, or else what is counted.
+    #[cfg(feature = "shared")]
+    pub(crate) fn record(&self, meter: &crate::meter::Meter) -> crate::gate::Record {
+        use crate::gate::Record;
+        match (self.listening(), meter.is_on()) {
+            (true, _) => Record::Names,
+            (false, true) => Record::Changes,
+            (false, false) => Record::Nothing,
+        }
     }
 
     /// Whether anybody wants to know. When nobody does, a store need not record what happens.
@@ -145,6 +168,7 @@ impl Observers {
                 "the store answers again for a resource",
             ),
         }
+        self.0.meter.failed_over(kind);
         let failover = Failover { airlock, resource, kind };
         self.tell_each(|observer| observer.on_failover(&failover));
     }

@@ -265,6 +265,8 @@ pub struct Usage {
     pub limit_override: Option<u32>,
     /// Weight inside, offers included.
     pub in_use: u64,
+    /// How many are offered a place and have not claimed it.
+    pub offered: u64,
     /// How many wait.
     pub waiting: u64,
     /// Its own switch, which wins over the airlock's.

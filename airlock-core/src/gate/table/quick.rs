@@ -80,9 +80,9 @@ impl Table {
         Some(Place::new(self.local(slot), position, &self.meta, spec.pick, spec))
     }
 
-    /// Releases a guard's lease. It needs no clock; whoever waits has still to be let in.
+    /// Releases a guard's lease, and answers since when it was held. It needs no clock; whoever waits has still to be let in.
     #[inline(always)]
-    pub fn release_quickly(&mut self, spec: &Spec, local: Local) -> Option<()> {
+    pub fn release_quickly(&mut self, spec: &Spec, local: Local) -> Option<Micros> {
         if self.meta.soonest < NEVER || spec.on_reentry == OnReentry::Share || spec.rate.is_some() {
             return None;
         }
@@ -92,11 +92,12 @@ impl Table {
         if entry.ticket.state != State::Holding || named {
             return None;
         }
+        let since = entry.ticket.since;
         entry.serial = 0;
         self.meta.held -= u64::from(entry.ticket.weight);
         self.went_out();
         self.free.push(slot);
-        Some(())
+        Some(since)
     }
 
     /// Lets the head of the line in, if it waits beside the gate and there is room.

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::book::{Book, BreakerStatus, Change, Route, Rules};
 use crate::clock::Clock;
 use crate::gate::Micros;
+use crate::meter::Breakers as Count;
 use crate::observer::{FailoverKind, Observers};
 use crate::sync::Mutex;
 
@@ -74,6 +75,19 @@ impl Breakers {
     pub(super) fn all(&self) -> Vec<(Option<String>, BreakerStatus)> {
         let book = self.book.lock();
         book.all(self.clock.now()).map(|(resource, status)| (resource.map(str::to_owned), status)).collect()
+    }
+
+    /// How many are not closed.
+    pub(super) fn count(&self) -> Count {
+        let (book, mut count) = (self.book.lock(), Count::default());
+        for (_, status) in book.all(self.clock.now()) {
+            match status {
+                BreakerStatus::Closed { .. } => {}
+                BreakerStatus::Open { .. } => count.open += 1,
+                BreakerStatus::HalfOpen => count.half_open += 1,
+            }
+        }
+        count
     }
 
     /// Changes the book, and tells whoever has to know, outside of the lock. Answers whether anything opened or closed.

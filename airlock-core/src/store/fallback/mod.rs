@@ -237,6 +237,8 @@ impl<S: Store> Store for Fallback<S> {
         let breakers = Breakers::new(rules, self.clock.clone(), observers.clone(), policy);
         let primary = self.primary.open(spec, observers)?;
         let gates = Arc::new(FallbackGates::new(spec.name.clone(), primary, standby, breakers));
+        let seen = Arc::downgrade(&gates);
+        observers.meter().shows_breakers(move || seen.upgrade().map(|gates| gates.breakers.count()));
         self.open.lock().push(Arc::downgrade(&gates));
         Ok(gates)
     }

@@ -11,6 +11,7 @@ use crate::gate::{
     Answer, Attend, Change, Effects, Ending, Enter, Grant, Key, Ledger, Micros, Outcome, Spec, State, Stay, Table,
     Verb, is_idle,
 };
+use crate::meter::Totals;
 use crate::store::{Command, News, Turn, Usage, Watch};
 use crate::token::Local;
 
@@ -287,9 +288,20 @@ impl Gate {
             configured: spec.limit,
             limit_override: meta.override_limit,
             in_use: meta.held,
+            offered: meta.offered,
             waiting: meta.waiting,
             switch: meta.switch.as_ref().filter(|switch| switch.until > now).map(|switch| switch.shown(now)),
         }
+    }
+
+    /// Adds what is in it to what is in others.
+    pub(super) fn add_to(&self, totals: &mut Totals, spec: &Spec) {
+        let meta = self.table.meta();
+        totals.resources += 1;
+        totals.held += meta.held;
+        totals.waiting += meta.waiting;
+        totals.offered += meta.offered;
+        totals.capacity += u64::from(meta.override_limit.unwrap_or(spec.limit));
     }
 
     /// Whether that handle still names a ticket in that state.

@@ -13,6 +13,7 @@
 mod gate;
 mod shard;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::BuildHasher;
@@ -35,6 +36,7 @@ use crate::error::{ConfigError, StoreError};
 use crate::gate::{self as rules, Answer, Change, Effect, Effects, Ending, Enter, Entropy, Key};
 use crate::gate::{Ledger as _, Micros, Record};
 use crate::gate::{Outcome, Setting, Spec, State, SwitchState, Verb};
+use crate::meter::{By, Figures, Meter, Totals};
 use crate::observer::Observers;
 use crate::sync::Mutex;
 use crate::token::{Local, Secret, Token};
@@ -88,9 +90,11 @@ impl Store for MemoryStore {
                 return Err(ConfigError::new("store", problem));
             }
             gates.observers.join(observers);
+            gates.count_for(observers);
             return Ok(gates);
         }
         let gates = MemoryGates::new(spec.clone(), self.clock.clone(), observers.clone());
+        gates.count_for(observers);
         open.insert(spec.name, Arc::downgrade(&gates));
         Ok(gates)
     }
@@ -101,6 +105,7 @@ struct MemoryGates {
     spec: Spec,
     clock: Clock,
     observers: Observers,
+    meter: Meter,
     hasher: RandomState,
     shards: Box<[Shard]>,
     /// What holds for all gates; each shard has it as well.
@@ -145,12 +150,34 @@ impl MemoryGates {
             spec,
             clock,
             observers,
+            meter: Meter::default(),
             hasher: RandomState::default(),
             shards: (0..shards).map(|index| Shard::new(index, floor)).collect(),
             settings: Mutex::default(),
             closing: AtomicBool::new(false),
             let_go: Notify::new(),
         })
+    }
+
+    /// Counts from now on, if the airlock with these observers does.
+    fn count_for(&self, observers: &Observers) {
+        if self.meter.join(observers.meter(), "memory") {
+            let me = self.me.clone();
+            self.meter.shows(move || me.upgrade().map(|gates| gates.figures()));
+        }
+    }
+
+    fn figures(&self) -> Figures {
+        let mut totals = Totals::default();
+        for shard in &self.shards {
+            shard.lock().iter().for_each(|gate| gate.add_to(&mut totals, &self.spec));
+        }
+        let conditions = self.settings.lock().in_force();
+        Figures {
+            limit: self.spec.leased.then_some(self.spec.limit),
+            switch: conditions.switch.shown(self.clock.now()).state,
+            usage: Some(totals),
+        }
     }
 
     fn shard_of(&self, hash: u64) -> &Shard {
@@ -229,6 +256,7 @@ impl MemoryGates {
             && let Some(local) = place.local
         {
             gate.expect(local, command);
+            self.meter.queued();
             return Some(Answer { outcome: Outcome::Queued(place), more: false, next_at: None, now });
         }
         let answer = self.step_and_tell(gates, home, command);
@@ -247,13 +275,18 @@ impl MemoryGates {
             return false;
         }
         let Some(gate) = gates.gate(home.gate) else { return false };
-        if gate.is_heard(local.slot) || gate.table.release_quickly(&self.spec, local).is_none() {
+        if gate.is_heard(local.slot) {
             return false;
         }
+        let Some(since) = gate.table.release_quickly(&self.spec, local) else { return false };
         if gate.table.meta().waiting > 0 {
             self.hand_over(gates, home);
         } else {
             self.forget_if_idle(&mut gates, home);
+            drop(gates);
+        }
+        if self.meter.is_on() {
+            self.meter.released(self.clock.now().saturating_sub(since));
         }
         true
     }
@@ -267,6 +300,10 @@ impl MemoryGates {
         let mut entropy = Entropy::new(seed);
         // One release mostly makes room for one; for whoever is next as well there is a whole step.
         let grant = gate.table.promote_quickly(&self.spec, conditions, now, &mut entropy);
+        if let Some(grant) = &grant {
+            self.meter.granted(grant.waited);
+            self.meter.woken(By::Push);
+        }
         let told = grant.and_then(|grant| gate.granted(grant));
         let rest = gate.table.has_promotion(&self.spec);
         drop(gates);
@@ -286,7 +323,7 @@ impl MemoryGates {
         };
         let observed = self.observers.listening();
         let (now, entropy) = (self.clock.now(), rand::rng().next_u64());
-        let record = match (observed, gate.has_listeners()) {
+        let record = match (observed, gate.has_listeners() || self.meter.is_on()) {
             (true, _) => Record::Names,
             (false, true) => Record::Changes,
             (false, false) => Record::Nothing,
@@ -298,6 +335,9 @@ impl MemoryGates {
             // It will not ask any more, though what became of it may have been decided just before.
             gate.take_news(*local);
         }
+        if self.meter.is_on() {
+            self.count(&effects, command, &answer, after.expelled, now);
+        }
         if observed {
             after.report = Some(Report { resource: gate.resource.clone(), effects, now });
         }
@@ -308,6 +348,26 @@ impl MemoryGates {
             self.set_alarm(gate, home, at);
         }
         answer
+    }
+
+    /// What a step did.
+    fn count(
+        &self,
+        effects: &Effects<u32>,
+        command: &Command<'_>,
+        answer: &Answer,
+        expelled: Option<Local>,
+        now: Micros,
+    ) {
+        for effect in effects.iter() {
+            self.meter.changed(&as_closed(effect, expelled), now);
+            if matches!(effect.change, Change::Granted(_)) {
+                self.meter.woken(By::Push);
+            }
+        }
+        if let (Verb::Enter(_), Outcome::Refused { reason, .. }) = (&command.verb, &answer.outcome) {
+            self.meter.refused(*reason);
+        }
     }
 
     /// A gate with nothing in it vanishes at once.
@@ -339,12 +399,7 @@ impl MemoryGates {
         tell_all(after.told);
         let Some(Report { resource, effects, now }) = after.report else { return };
         for effect in effects.iter() {
-            if after.expelled.is_some() && effect.local == after.expelled && matches!(effect.change, Change::Ended(_)) {
-                let closed = Effect { change: Change::Ended(Ending::Closed), ..effect.clone() };
-                self.observers.changed(&resource, &closed, now);
-            } else {
-                self.observers.changed(&resource, effect, now);
-            }
+            self.observers.changed(&resource, &as_closed(effect, after.expelled), now);
         }
         self.observers.stepped(&resource, effects.iter().as_slice(), now);
         match (&command.verb, &answer.outcome) {
@@ -453,6 +508,7 @@ impl Gates for MemoryGates {
             if let Some((gate, conditions)) = gates.gate_and_conditions(at)
                 && let Some(grant) = gate.table.admit_quickly(&self.spec, conditions, enter, now)
             {
+                self.meter.admitted_at_once();
                 // Built where it is returned: copies of answers are what is left to be slow here.
                 return Some(Ok(Answer { outcome: Outcome::Admitted(grant), more: false, next_at: None, now }));
             }
@@ -582,6 +638,15 @@ impl Due for MemoryGates {
         }
         // Whichever gate is there now: a tick does no harm.
         self.run(At::Home(home), &Command::new("", Verb::Tick));
+    }
+}
+
+/// An effect as it is told: who is put out because this node closes did not go by itself.
+fn as_closed(effect: &Effect<u32>, expelled: Option<Local>) -> Cow<'_, Effect<u32>> {
+    if expelled.is_some() && effect.local == expelled && matches!(effect.change, Change::Ended(_)) {
+        Cow::Owned(Effect { change: Change::Ended(Ending::Closed), ..effect.clone() })
+    } else {
+        Cow::Borrowed(effect)
     }
 }
 

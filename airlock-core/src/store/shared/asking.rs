@@ -43,6 +43,9 @@ impl Gates for SharedGates {
                 }
             };
             self.settle(&verb, &resource, &known, sent);
+            if let (Verb::Enter(_), Outcome::Refused { reason, .. }) = (&verb, known.outcome()) {
+                self.meter.refused(*reason);
+            }
             if self.observers.listening() {
                 match (&verb, known.outcome()) {
                     (Verb::Enter(enter), Outcome::Refused { reason, .. }) => {

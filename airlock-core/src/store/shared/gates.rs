@@ -1,6 +1,7 @@
 //! The gates of one airlock, as this process sees them.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as MapEntry;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
@@ -13,7 +14,8 @@ use super::queue::{Entry, Queues, Reply, Taken};
 use super::sending::Sending;
 use super::{Answered, Asked, Call, Inner, TicketId, Woken, jittered};
 use crate::error::StoreError;
-use crate::gate::{Answer, Change, Conditions, Ending, Grant, Key, Micros, Outcome, RETRY_HORIZON, Record, Spec, Verb};
+use crate::gate::{Answer, Change, Conditions, Ending, Grant, Key, Micros, Outcome, RETRY_HORIZON, Spec, Verb};
+use crate::meter::{By, Figures, Meter, Totals};
 use crate::observer::Observers;
 use crate::store::settings::Settings;
 use crate::store::{News, Session};
@@ -25,6 +27,9 @@ pub(super) struct SharedGates {
     pub(super) spec: Spec,
     pub(super) store: Arc<Inner>,
     pub(super) observers: Observers,
+    pub(super) meter: Meter,
+    /// What the store was last seen to hold, for those who count, and when it is to be looked at again.
+    pub(super) seen: Mutex<(Option<Totals>, Option<Instant>)>,
     queues: Queues,
     pub(super) node: Mutex<Node>,
     pub(super) settings: Mutex<Settings>,
@@ -71,11 +76,15 @@ impl Known {
 
 impl SharedGates {
     pub(super) fn new(spec: Spec, store: Arc<Inner>, observers: Observers) -> Arc<Self> {
-        Arc::new_cyclic(|me| SharedGates {
+        let meter = Meter::default();
+        let is_new = meter.join(observers.meter(), &label_of(store.options.name));
+        let gates = Arc::new_cyclic(|me| SharedGates {
             me: me.clone(),
             spec,
             store,
             observers,
+            meter,
+            seen: Mutex::default(),
             queues: Queues::default(),
             node: Mutex::default(),
             settings: Mutex::default(),
@@ -89,7 +98,21 @@ impl SharedGates {
             upkeep: OnceLock::new(),
             sleeps_until: Mutex::default(),
             woken: Arc::new(Notify::new()),
-        })
+        });
+        if is_new {
+            let me = gates.me.clone();
+            gates.meter.shows(move || me.upgrade().map(|gates| gates.figures()));
+        }
+        gates
+    }
+
+    fn figures(&self) -> Figures {
+        let conditions = self.settings.lock().in_force();
+        Figures {
+            limit: self.spec.leased.then_some(self.spec.limit),
+            switch: conditions.switch.shown(self.store.latest_time().unwrap_or_default()).state,
+            usage: self.seen.lock().0,
+        }
     }
 
     pub(super) fn ttl(&self) -> Duration {
@@ -187,11 +210,13 @@ impl SharedGates {
             conditions: &conditions,
             resource,
             asked,
-            record: if self.observers.listening() { Record::Names } else { Record::Nothing },
+            record: self.observers.record(&self.meter),
             now: self.store.now(),
         };
         let sent = Instant::now();
-        let decided = self.store.backend.decide(call).await?;
+        let decided = self.store.backend.decide(call).await;
+        self.meter.called(sent.elapsed(), decided.is_err());
+        let decided = decided?;
         let (got, wanted) = (decided.answered.len(), asked.len());
         if got != wanted {
             let name = self.store.options.name;
@@ -210,9 +235,19 @@ impl SharedGates {
         let waits = self.node.lock().waits_at(resource);
         let next_at = last.answered.answer.next_at.filter(|_| waits);
         let look_at = next_at.map(|at| Instant::now() + last.left_until(at));
-        self.used.lock().insert(resource.clone(), look_at);
+        match self.used.lock().entry(resource.clone()) {
+            MapEntry::Occupied(mut used) => *used.get_mut() = look_at,
+            // What is not there need not be listed: who only looks would otherwise have it listed for ever.
+            MapEntry::Vacant(_) if last.answered.idle => {}
+            MapEntry::Vacant(unused) => drop(unused.insert(look_at)),
+        }
         if let Some(look_at) = look_at {
             self.wake_by(look_at);
+        }
+        if self.meter.is_on() {
+            for known in known {
+                known.answered.effects.iter().for_each(|effect| self.meter.changed(effect, known.now));
+            }
         }
         if self.observers.listening() {
             for known in known {
@@ -350,7 +385,7 @@ impl SharedGates {
         match known.answered.answer.outcome {
             Outcome::Queued(_) => self.node.lock().answered(&id),
             Outcome::Again => {}
-            Outcome::Admitted(grant) => self.confirm(id, waiter, grant).await,
+            Outcome::Admitted(grant) => self.confirm(id, waiter, grant, By::Asking).await,
             Outcome::Over(ending) => self.tell(&id, News::Over(ending)),
             // Its place is gone, and there is no other.
             _ => self.tell(&id, News::Over(Ending::Absent)),
@@ -363,7 +398,7 @@ impl SharedGates {
         let look = Verb::Look { key: Key::Token(waiter.token.secret()) };
         let resource = waiter.token.resource().into();
         match self.ask(&resource, &look).await.map(|known| known.answered.answer.outcome) {
-            Ok(Outcome::Admitted(grant)) => self.confirm(id, waiter, grant).await,
+            Ok(Outcome::Admitted(grant)) => self.confirm(id, waiter, grant, By::Asking).await,
             Ok(Outcome::Over(ending)) => self.tell(&id, News::Over(ending)),
             // Where it is not in line it asks again when its time comes.
             _ => {}
@@ -383,9 +418,9 @@ impl SharedGates {
     }
 
     /// It was let in, and is held its place until this node has said that it is there.
-    pub(super) async fn confirm(&self, id: TicketId, waiter: Waiter, grant: Grant) {
+    pub(super) async fn confirm(&self, id: TicketId, waiter: Waiter, grant: Grant, by: By) {
         if !grant.leased {
-            return self.tell(&id, News::Granted(grant));
+            return self.wake(&id, grant, by);
         }
         let resource: Arc<str> = waiter.token.resource().into();
         let sent = Instant::now();
@@ -396,7 +431,7 @@ impl SharedGates {
             && self.node.lock().waiter(&id).is_some()
         {
             self.admitted(id, &waiter.token, &grant, (sent, known.left_until(until)));
-            self.tell(&id, News::Granted(Grant { until, ..grant }));
+            self.wake(&id, Grant { until, ..grant }, by);
         }
     }
 
@@ -405,13 +440,13 @@ impl SharedGates {
         let (me, token) = (self.clone(), waiter.token.clone());
         let left = self.store.latest_time().and_then(|latest| grant.until.checked_sub(latest)).filter(|left| *left > 0);
         let Some(left) = left.filter(|_| grant.leased) else {
-            self.store.runtime.spawn(async move { me.confirm(id, waiter, grant).await });
+            self.store.runtime.spawn(async move { me.confirm(id, waiter, grant, By::Push).await });
             return;
         };
         if !grant.shared {
             self.node.lock().guard(id, &token, Instant::now(), Duration::from_micros(left));
         }
-        self.tell(&id, News::Granted(grant));
+        self.wake(&id, grant, By::Push);
         self.store.runtime.spawn(async move {
             let (verb, sent) = (Verb::Renew { key: Key::Token(token.secret()), ttl: None }, Instant::now());
             let resource = token.resource().into();
@@ -425,6 +460,14 @@ impl SharedGates {
         let waiter = self.node.lock().forget_waiter(id);
         if let Some(waiter) = waiter {
             waiter.turn.tell(news);
+        }
+    }
+
+    fn wake(&self, id: &TicketId, grant: Grant, by: By) {
+        let waiter = self.node.lock().forget_waiter(id);
+        if let Some(waiter) = waiter {
+            self.meter.woken(by);
+            waiter.turn.tell(News::Granted(grant));
         }
     }
 
@@ -500,6 +543,12 @@ impl SharedGates {
 /// With entropy of its own.
 pub(super) fn asked(verb: &Verb<'_>) -> Result<Asked, StoreError> {
     Asked::new(verb, rand::random())
+}
+
+/// What a store that is called so in sentences is called in labels: `Redis` is `redis`, and `the folder` is `folder`.
+fn label_of(name: &str) -> String {
+    let name = name.strip_prefix("the ").or(name.strip_prefix("a ")).unwrap_or(name);
+    name.to_lowercase().replace(' ', "-")
 }
 
 fn copy(error: &Arc<StoreError>) -> StoreError {

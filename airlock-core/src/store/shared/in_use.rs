@@ -66,6 +66,7 @@ async fn look(gates: &SharedGates, resource: String) -> Result<Option<Usage>, St
             configured: seen.configured,
             limit_override: seen.limit_override,
             in_use: seen.in_use,
+            offered: seen.offered,
             waiting: seen.waiting,
             switch: seen.switch,
         })),

@@ -7,7 +7,8 @@ use super::gates::SharedGates;
 use super::jittered;
 use super::node::lose;
 use crate::gate::{Key, Outcome, Verb};
-use crate::store::{Lease, Session};
+use crate::meter::Totals;
+use crate::store::{Lease, Session, SurveyQuery, Usage};
 
 /// How often it looks at what holds for the whole airlock, and lists what it uses: a quarter longer by jitter, and with some
 /// time for the answer, that is still within a second (G20).
@@ -48,6 +49,46 @@ pub(super) async fn look(me: &Arc<SharedGates>) {
         me.look_at_all();
     }
     let _ = super::in_use::list(me).await;
+    if me.meter.is_on() {
+        count_what_is_there(me).await;
+    }
+}
+
+/// How often the whole store is looked at for those who count, at most.
+const COUNT: Duration = Duration::from_secs(5);
+/// How many times as long as a look takes it is left alone after it.
+const REST: u32 = 200;
+/// How many resources are looked at one by one.
+const COUNTED: usize = 10_000;
+
+async fn count_what_is_there(me: &Arc<SharedGates>) {
+    let started = Instant::now();
+    {
+        let (_, next) = &mut *me.seen.lock();
+        if next.is_some_and(|next| started < next) {
+            return;
+        }
+        // Nobody else meanwhile, and not for ever either if this is dropped.
+        *next = Some(started + 60 * COUNT);
+    }
+    let all = SurveyQuery { text: "", offset: 0, count: COUNTED };
+    let surveyed = super::in_use::survey(me, all).await;
+    let rest = match me.store.options.clock {
+        Some((_, every)) => every,
+        None => COUNT.max(REST * started.elapsed()),
+    };
+    let (totals, next) = &mut *me.seen.lock();
+    *next = Some(Instant::now() + rest);
+    if let Ok(survey) = surveyed {
+        let sum = |of: fn(&Usage) -> u64| survey.resources.iter().map(of).sum();
+        *totals = Some(Totals {
+            resources: survey.total as u64,
+            held: survey.in_use,
+            waiting: survey.waiting,
+            offered: sum(|usage| usage.offered),
+            capacity: sum(|usage| usage.limit.into()),
+        });
+    }
 }
 
 /// Proves that whoever waits here is still there, and finds out what a lost message would have said.

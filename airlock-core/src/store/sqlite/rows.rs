@@ -131,6 +131,7 @@ pub(super) fn usage(row: &Row<'_>, now: Micros) -> Result<Usage> {
         configured,
         limit_override,
         in_use: int(row, 3)?,
+        offered: int(row, 8)?,
         waiting: int(row, 4)?,
         switch: switch.map(|switch| switch.shown(now)),
     })

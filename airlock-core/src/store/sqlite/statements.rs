@@ -166,8 +166,8 @@ statements! {
             LIMIT ?3";
     in_use: concat!("SELECT count(*), coalesce(sum(in_use), 0), coalesce(sum(waiting), 0) FROM @gates WHERE ", is_in_use!());
     busiest: concat!(
-        "SELECT resource, coalesce(limit_low, ?4), limit_override, in_use, waiting, switch, switch_until, switch_because \
-         FROM @gates WHERE ", is_in_use!(), " ORDER BY waiting DESC, in_use DESC, resource LIMIT ?5 OFFSET ?6"
+        "SELECT resource, coalesce(limit_low, ?4), limit_override, in_use, waiting, switch, switch_until, switch_because, \
+         offered FROM @gates WHERE ", is_in_use!(), " ORDER BY waiting DESC, in_use DESC, resource LIMIT ?5 OFFSET ?6"
     );
 }
 
