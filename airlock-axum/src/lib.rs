@@ -75,7 +75,8 @@ pub use room::{
     feature = "blocking",
     feature = "sqlite",
     feature = "waiting-room",
-    feature = "mercure"
+    feature = "mercure",
+    feature = "metrics"
 ))]
 #[doc = include_str!("../README.md")]
 pub struct Readme;

@@ -56,5 +56,7 @@ pub(crate) fn print_hints(address: SocketAddr, options: &Options, password: &Pas
     writeln!(out, "The operator's dashboard, user admin, password {password}; and the same as JSON:")?;
     writeln!(out, "  http://{address}/admin")?;
     writeln!(out, "  curl -sS -u \"admin:{password}\" 'http://{address}/admin/airlocks'\n")?;
+    writeln!(out, "What has happened so far, for Prometheus:")?;
+    writeln!(out, "  curl -sS 'http://{address}/metrics'\n")?;
     writeln!(out, "Ctrl-C stops it, after what is being done.")
 }

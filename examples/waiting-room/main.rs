@@ -4,6 +4,7 @@
 
 mod admin;
 mod home;
+mod metrics;
 mod options;
 mod shop;
 mod store;
@@ -64,15 +65,19 @@ struct Airlocks {
     shop: Shop,
     /// Of whoever may operate them.
     password: Password,
+    /// What they count.
+    counted: metrics::Page,
 }
 
 impl Airlocks {
     async fn new(options: &Options) -> Result<Self, ConfigError> {
+        // First, so that nothing happens that nobody records.
+        let counted = metrics::Page::install()?;
         let store = options.store.open(options).await?;
         let line = Line::new().capacity(options.line);
         let imports =
             Airlock::builder("imports").seal(Seal::semaphore(options.tenant_limit).ttl(options.ttl)).line(line.clone());
-        let imports = imports.store(store.clone()).build()?;
+        let imports = imports.store(store.clone()).metrics().build()?;
         let seal = Seal::semaphore(options.limit).ttl(options.ttl);
         let seal = match options.rate {
             Some(rate) => seal.with_rate(rate),
@@ -81,7 +86,7 @@ impl Airlocks {
         if options.tenant_cap.is_some() && options.admission != Admission::FairShare {
             return Err(ConfigError::new("--tenant-cap", "it needs --admission fair-share"));
         }
-        let shared = Airlock::builder("shared").seal(seal).line(line).store(store.clone());
+        let shared = Airlock::builder("shared").seal(seal).line(line).store(store.clone()).metrics();
         let shared = match options.admission {
             Admission::Opportunistic => shared.admission(Opportunistic::new()),
             Admission::Fifo => shared.admission(Fifo::new()),
@@ -91,7 +96,7 @@ impl Airlocks {
             Admission::FairShare => shared.admission(FairShare::new().cap_each(options.tenant_cap.unwrap_or_default())),
         };
         let shop = Shop::new(options, store)?;
-        Ok(Airlocks { imports, shared: shared.build()?, shop, password: Password::from_env()? })
+        Ok(Airlocks { imports, shared: shared.build()?, shop, password: Password::from_env()?, counted })
     }
 
     fn router(&self, wait: Duration, address: SocketAddr) -> Router {
@@ -110,6 +115,7 @@ impl Airlocks {
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/", get(move || async move { home::page(address) }))
             .merge(self.shop.router())
+            .merge(self.counted.router())
             .merge(admin::router([&self.imports, &self.shared, &self.shop.airlock], self.password.clone()))
             .fallback(|| async { (StatusCode::NOT_FOUND, "There is nothing here. GET / says what there is.\n") })
     }

@@ -28,7 +28,7 @@ impl Shop {
         let seal = Seal::semaphore(options.active_users).ttl(options.session.min(OFFER));
         let line = Line::new().capacity(options.line);
         let airlock = Airlock::builder("shop").seal(seal).line(line);
-        let airlock = airlock.store(store).build()?;
+        let airlock = airlock.store(store).metrics().build()?;
         // A key of its own will do for one process.
         let key = match std::env::var_os("AIRLOCK_KEY") {
             Some(_) => PassKey::from_env("AIRLOCK_KEY")?,

@@ -160,7 +160,7 @@ fn sh(line: &str) -> String {
 fn the_lines_that_it_prints_work_as_they_stand() {
     let server = Flagship::start(&[]);
     let lines: Vec<_> = server.hints().iter().filter(|line| line.contains("curl")).map(|line| line.trim()).collect();
-    let [work, five, shared, stream, nobody, admin] = lines[..] else { panic!("{lines:#?}") };
+    let [work, five, shared, stream, nobody, admin, metrics] = lines[..] else { panic!("{lines:#?}") };
     assert!(lines.iter().all(|line| line.contains(&server.address().to_string())));
 
     let done: Value = serde_json::from_str(&sh(work)).unwrap();
@@ -181,6 +181,7 @@ fn the_lines_that_it_prints_work_as_they_stand() {
     assert!(nobody.starts_with("HTTP/1.1 400 ") && nobody.contains("airlock-status: unidentified"), "{nobody}");
     let airlocks: Value = serde_json::from_str(&sh(admin)).unwrap();
     assert_eq!(airlocks["airlocks"].as_array().map(Vec::len), Some(3));
+    assert!(sh(metrics).contains("airlock_admitted_total{airlock=\"imports\",store=\"memory\"}"));
 }
 
 #[test]
