@@ -166,20 +166,21 @@ fn end_of(child: &mut Child) -> Option<ExitStatus> {
 /// The program, built once for each process of tests.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| example("waiting-room", "debug"))
+    PROGRAM.get_or_init(|| debug_example("waiting-room"))
 }
 
 /// An example program as it is shipped, for benchmarks.
 pub fn release_example(name: &str) -> PathBuf {
-    example(name, "release")
+    build(&["--example", name, "--release"]).join("release").join("examples").join(with_suffix(name))
 }
 
 /// An example program as tests have it.
 pub fn debug_example(name: &str) -> PathBuf {
-    example(name, "debug")
+    build(&["--example", name]).join("debug").join("examples").join(with_suffix(name))
 }
 
-fn example(name: &str, profile: &str) -> PathBuf {
+/// Builds that, and answers where.
+fn build(what: &[&str]) -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     // A relative one is meant from where cargo was called: from the workspace, as a rule.
     let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| OsString::from("target"));
@@ -187,10 +188,22 @@ fn example(name: &str, profile: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
     let mut build = Command::new(cargo);
     build.current_dir(&workspace).args(["build", "--quiet", "--workspace", "--all-features"]);
-    build.args(["--example", name, "--target-dir"]).arg(&target);
-    if profile == "release" {
-        build.arg("--release");
+    build.args(what).arg("--target-dir").arg(&target);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_about_this_test(name)) {
+        build.env_remove(name);
     }
-    assert!(build.status().expect("cargo runs").success(), "the example `{name}` does not build");
-    target.join(profile).join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+    assert!(build.status().expect("cargo runs").success(), "{what:?} does not build");
+    target
+}
+
+/// Whether a variable is what cargo says to a test about itself. Build scripts that look at it would take themselves for
+/// changed, and be run again, and all that is above them be built again; and once more by the next build outside of a test.
+fn is_about_this_test(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|beginning| name.starts_with(beginning))
+        || ["CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "CARGO_TARGET_TMPDIR", "OUT_DIR"].contains(&&*name)
+}
+
+fn with_suffix(name: &str) -> String {
+    format!("{name}{}", std::env::consts::EXE_SUFFIX)
 }
