@@ -179,6 +179,17 @@ pub fn debug_example(name: &str) -> PathBuf {
     build(&["--example", name]).join("debug").join("examples").join(with_suffix(name))
 }
 
+/// The folder with all example programs, as tests have them.
+pub fn debug_examples() -> PathBuf {
+    build(&["--examples"]).join("debug").join("examples")
+}
+
+/// A program that is no example, as tests have it.
+pub fn debug_program(name: &str) -> PathBuf {
+    // With an example beside it, which has it built with the features that tests have, and nothing twice.
+    build(&["--bin", name, "--example", "waiting-room"]).join("debug").join(with_suffix(name))
+}
+
 /// Builds that, and answers where.
 fn build(what: &[&str]) -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
