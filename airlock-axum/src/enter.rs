@@ -12,6 +12,8 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 
 /// Which airlock a handler is behind, and who asks: what [`Enter`] asks before it lets a request in.
+///
+/// See [`Enter`] for an example.
 pub trait Gate<S>: 'static {
     /// The answer to a request that does not say who it is, or must not ask.
     type Rejection: IntoResponse;
@@ -152,6 +154,8 @@ pub enum EnterRejection<R> {
 }
 
 /// An airlock's refusal, with all that its response needs.
+///
+/// See [`EnterRejection`] for where it comes from.
 #[derive(Debug)]
 pub struct Refused {
     error: Error,

@@ -6,6 +6,8 @@ use crate::permit::{Held, Permit};
 
 /// A permit that several hold: the place is kept until the last clone is gone.
 ///
+/// See [`Airlock::with_admitted`](crate::Airlock::with_admitted) for an example.
+///
 /// It is what a handler behind an `AirlockLayer` extracts, and what the work in
 /// [`with_admitted`](crate::Airlock::with_admitted) gets. Keep a clone to keep the place: in a WebSocket's task, in a
 /// job that outlives the response.

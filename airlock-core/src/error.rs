@@ -9,6 +9,8 @@ use crate::gate::{Denial, Ending};
 use crate::name::InvalidName;
 
 /// Why there is no permit.
+///
+/// See [`Airlock::try_enter`](crate::Airlock::try_enter) for an example.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -86,6 +88,8 @@ impl From<LeaseLost> for Error {
 }
 
 /// A decision not to let somebody in.
+///
+/// See [`Switch`](crate::Switch) for an example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
@@ -158,6 +162,20 @@ impl fmt::Display for Refusal {
 }
 
 /// Why somebody was refused.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use airlock_core::{Reason, presets};
+///
+/// let codes = presets::cooldown("codes", Duration::from_secs(60)).build()?;
+/// codes.try_enter("ada@example.org").await?;
+/// let error = codes.try_enter("ada@example.org").await.unwrap_err();
+/// assert_eq!(error.refusal().unwrap().reason, Reason::Limited);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
@@ -281,6 +299,8 @@ impl From<Ending> for Reason {
 }
 
 /// A call that was wrong whatever the state of the gate.
+///
+/// See [`InvalidName`](crate::name::InvalidName) for an example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidEntrant(Box<Wrong>);
 
@@ -366,6 +386,19 @@ impl fmt::Display for InvalidEntrant {
 impl std::error::Error for InvalidEntrant {}
 
 /// The lease is over, though its holder had not released it.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use airlock_core::{Airlock, Seal, Whom};
+///
+/// let jobs = Airlock::builder("jobs").seal(Seal::lock()).build()?;
+/// let permit = jobs.try_enter("invoice").await?;
+/// jobs.evict("invoice", Whom::Fence(permit.fence())).await?;
+/// assert_eq!(permit.lost().await.to_string(), "the lease is lost: an operator put its holder out");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LeaseLost {
@@ -457,6 +490,13 @@ impl std::error::Error for StoreError {
 }
 
 /// A configuration that cannot work, found by [`build`](crate::Builder::build).
+///
+/// ```
+/// use airlock_core::Airlock;
+///
+/// let error = Airlock::builder("jobs").build().unwrap_err();
+/// assert_eq!(error.field(), "seal");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     field: &'static str,

@@ -36,6 +36,17 @@ impl fmt::Display for What {
 }
 
 /// A name that is empty, too long, or has a control character. It does not repeat the name.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use airlock_core::{Airlock, Error, Seal};
+/// # let jobs = Airlock::builder("jobs").seal(Seal::lock()).build()?;
+/// let error = jobs.try_enter("two\nlines").await.unwrap_err();
+/// assert!(matches!(error, Error::Invalid(_)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidName {
     what: What,

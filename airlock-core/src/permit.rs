@@ -13,6 +13,23 @@ use crate::token::Token;
 /// A lease on a place inside. Dropping it releases the place; it needs no runtime for that.
 ///
 /// `Debug` shows the airlock and the fence, never the token.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use airlock_core::{Airlock, Seal};
+///
+/// let desks = Airlock::builder("desks").seal(Seal::semaphore(2)).build()?;
+/// let permit = desks.try_enter("hall").await?;
+/// println!("number {}; whatever is below {} is over", permit.fence(), permit.floor());
+///
+/// // Kept without a guard, for the ttl, by whoever has the token: in this process or in another.
+/// let token = permit.detach()?;
+/// desks.renew(&token).await?;
+/// desks.restore(&token).await?.release().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "dropping a permit releases it"]
 pub struct Permit(Arc<Held>);
 

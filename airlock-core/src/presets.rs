@@ -30,6 +30,8 @@ use crate::seal::Seal;
 const CROWD: u64 = 100_000;
 
 /// At most `limit` at once, and nobody waits: who finds no room is refused.
+///
+/// The [module](self) shows how it is used.
 pub fn anti_hug(name: impl Into<String>, limit: u32) -> Builder {
     Airlock::builder(name).seal(Seal::semaphore(limit)).admission(Opportunistic::new())
 }
@@ -39,32 +41,44 @@ pub fn anti_hug(name: impl Into<String>, limit: u32) -> Builder {
 ///
 /// Who is let in is held its place for 30 s. A front end that [knows its visitors](Airlock::visitor), such as the waiting
 /// room of `airlock-axum`, keeps it for those who come back: for ten minutes after their last request, by default.
+///
+/// The [module](self) shows how it is used.
 pub fn fair_waiting_room(name: impl Into<String>, limit: u32) -> Builder {
     waiting_room(name, limit).admission(Fifo::new())
 }
 
 /// As [`fair_waiting_room`], but who is next is drawn by lot.
+///
+/// The [module](self) shows how it is used.
 pub fn lottery_waiting_room(name: impl Into<String>, limit: u32) -> Builder {
     waiting_room(name, limit).admission(Lottery::new())
 }
 
 /// As [`fair_waiting_room`], but a higher [priority](crate::Entrant::priority) goes first: give members 600, and they
 /// overtake those who have waited for at most ten minutes longer.
+///
+/// The [module](self) shows how it is used.
 pub fn members_first(name: impl Into<String>, limit: u32) -> Builder {
     waiting_room(name, limit).admission(Priority::new().aging(1.0))
 }
 
 /// One at a time for each resource, such as a job; the others wait or try.
+///
+/// The [module](self) shows how it is used.
 pub fn singleton(name: impl Into<String>) -> Builder {
     Airlock::builder(name).seal(Seal::lock())
 }
 
 /// At most `limit` at once for each resource, such as a tenant; the others wait in order of arrival.
+///
+/// The [module](self) shows how it is used.
 pub fn per_tenant(name: impl Into<String>, limit: u32) -> Builder {
     Airlock::builder(name).seal(Seal::semaphore(limit))
 }
 
 /// Each resource once in that time, and nobody waits: who comes too soon is told when to come back.
+///
+/// The [module](self) shows how it is used.
 pub fn cooldown(name: impl Into<String>, every: Duration) -> Builder {
     Airlock::builder(name).seal(Seal::cooldown(every)).admission(Opportunistic::new())
 }

@@ -11,6 +11,8 @@ use crate::name;
 
 /// The 128 random bits of a token.
 ///
+/// See [`Token`], whose part it is, for an example.
+///
 /// `Debug` does not show them, and they are compared in constant time.
 #[derive(Clone, Copy)]
 pub struct Secret([u64; 2]);
@@ -150,6 +152,8 @@ impl FromStr for Token {
 }
 
 /// A text that is no token. It does not repeat the text.
+///
+/// See [`Token`] for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidToken(&'static str);
 

@@ -25,6 +25,13 @@ pub trait Name: Send + Sync + 'static {
 }
 
 /// A request that does not say who it is, or says it in a way that cannot be. Answered with 400.
+///
+/// ```
+/// use airlock_tower::{NameError, Problem};
+///
+/// let problem = Problem::unnamed(&NameError::unidentified("there is no tenant in it"));
+/// assert_eq!((problem.status().as_u16(), problem.name()), (400, "unidentified"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NameError {
     malformed: bool,
@@ -136,6 +143,14 @@ pub struct ByHeader(HeaderName);
 
 /// Names by a header, as it was sent. A header is no identity unless something in front sets or checks it.
 ///
+/// ```
+/// use airlock_tower::by_header;
+///
+/// // Set by the proxy that signs people in, which removes what came from outside.
+/// let by_user = by_header("x-user");
+/// # let _: &dyn airlock_tower::Name = &by_user;
+/// ```
+///
 /// Empty or repeated it is 400 `unidentified`; not UTF-8, 400 `invalid`.
 ///
 /// # Panics
@@ -171,6 +186,13 @@ pub(crate) fn single_header<'a>(parts: &'a Parts, name: &HeaderName) -> Result<O
 pub struct ByCookie(Cow<'static, str>);
 
 /// Names by a cookie's value, as it was sent. A cookie is no identity unless it is checked in front.
+///
+/// ```
+/// use airlock_tower::by_cookie;
+///
+/// let by_session = by_cookie("session");
+/// # let _: &dyn airlock_tower::Name = &by_session;
+/// ```
 ///
 /// Empty or repeated it is 400 `unidentified`; not UTF-8, 400 `invalid`.
 pub fn by_cookie(name: impl Into<Cow<'static, str>>) -> ByCookie {

@@ -8,6 +8,8 @@ use http::request::Parts;
 use crate::name::{NameError, single_header};
 
 /// What a closure that takes a number from a request may answer: the number, or an `Option` or `Result` of it.
+///
+/// See [`integer_header`](crate::integer_header) for an example.
 pub trait IntoNumber<T> {
     /// The number, or none for the default.
     ///

@@ -18,6 +18,8 @@ type Priority = dyn Fn(&Parts) -> Result<Option<i32>, NameError> + Send + Sync;
 pub(super) type Render = dyn Fn(&PageContext<'_>) -> String + Send + Sync;
 
 /// How long a visitor stays inside.
+///
+/// See [`WaitingRoom`] for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Session {
     pub(super) length: Duration,
@@ -37,6 +39,8 @@ impl Session {
 }
 
 /// Configures a [`WaitingRoom`]. Who is next, how many may be inside and how many wait is the airlock's.
+///
+/// See [`WaitingRoom`] for an example.
 #[must_use = "nothing is configured until `build()` is called"]
 pub struct WaitingRoomBuilder {
     pub(super) airlock: Airlock,

@@ -112,6 +112,8 @@ impl Default for Words {
 
 /// What a page is made of, for a page of one's own.
 ///
+/// See [`WaitingRoomBuilder::page`](crate::WaitingRoomBuilder::page) for where it goes.
+///
 /// All of it but `words` and the path comes from the airlock or the operator. Escape what you put into HTML; `settings` is
 /// escaped for a `script` element of the type `application/json` with the id `airlock`, which [`PAGE_SCRIPT`] reads.
 #[derive(Clone, Debug)]

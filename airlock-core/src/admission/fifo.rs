@@ -2,6 +2,14 @@ use super::{Admission, Pick, Rank};
 use crate::Entrant;
 
 /// First come, first served.
+///
+/// ```
+/// use airlock_core::admission::Fifo;
+/// use airlock_core::{Airlock, Seal};
+///
+/// let shop = Airlock::builder("shop").seal(Seal::semaphore(200)).admission(Fifo::new()).build()?;
+/// # Ok::<(), airlock_core::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fifo;
 

@@ -50,6 +50,8 @@ pub use crate::gate::Pick;
 use crate::{ConfigError, Entrant};
 
 /// An admission strategy.
+///
+/// See the [module](self) for an example.
 pub trait Admission: Debug + Send + Sync + 'static {
     /// Where a newcomer belongs in the line. Called once, when it asks; it must be quick and must not block.
     fn rank(&self, entrant: &Entrant<'_>) -> Rank;
@@ -68,6 +70,8 @@ pub trait Admission: Debug + Send + Sync + 'static {
 }
 
 /// A newcomer's rank.
+///
+/// See the [module](self) for an example.
 ///
 /// Lower goes first. The order key is `score + per_second × arrival`, with the arrival in seconds: with a
 /// `per_second` above 0, an earlier arrival is worth that much score for each second it has waited longer.

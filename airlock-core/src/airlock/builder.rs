@@ -21,6 +21,8 @@ use crate::store::{MemoryStore, Store};
 const STEP_BOUND: u32 = 64;
 
 /// Configures an [`Airlock`].
+///
+/// See the [crate documentation](crate) for an example.
 #[must_use = "nothing is configured until `build()` is called"]
 pub struct Builder {
     name: String,

@@ -14,6 +14,8 @@ use crate::store::{Command, LazyTurn, Lease, Session};
 use crate::token::{Local, Secret, Token};
 
 /// Asks once. Await it, or [`start`](TryEnter::start) it.
+///
+/// See [`Airlock::try_enter`] for an example.
 #[derive(Debug)]
 #[must_use = "nothing is asked until it is awaited"]
 pub struct TryEnter<'a> {
@@ -47,6 +49,8 @@ impl IntoFuture for TryEnter<'_> {
 }
 
 /// Waits in line. Await it, or [`start`](Acquire::start) it.
+///
+/// See the [crate documentation](crate) for an example.
 #[derive(Debug)]
 #[must_use = "nothing is asked until it is awaited"]
 pub struct Acquire<'a> {
@@ -96,6 +100,17 @@ impl<'a> IntoFuture for Acquire<'a> {
 }
 
 /// What asking came to so far.
+///
+/// ```
+/// use airlock_core::{Airlock, Seal, Started};
+///
+/// let jobs = Airlock::builder("jobs").seal(Seal::lock()).build()?;
+/// // In memory there is an answer at once, and no future is made.
+/// let Started::Decided(Ok(permit)) = jobs.try_enter("invoice").start() else { panic!("it is free") };
+/// assert!(matches!(jobs.acquire("invoice").start(), Started::Pending(_)));
+/// # drop(permit);
+/// # Ok::<(), airlock_core::ConfigError>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping it gives back what was granted"]
 pub enum Started {

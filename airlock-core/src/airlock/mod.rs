@@ -39,6 +39,36 @@ use entering::{lease, lease_of};
 /// A named limit on how many may be inside at once, with a line for everybody else.
 ///
 /// Cheap to clone; clones are the same airlock. See the [crate documentation](crate) for an example.
+///
+/// What an operator does with it:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use airlock_core::{Airlock, Seal, Switch, Whom};
+///
+/// let imports = Airlock::builder("imports").seal(Seal::semaphore(1)).build()?;
+/// let _inside = imports.try_enter("tenant:acme").await?;
+///
+/// for usage in imports.survey(0, 10).await?.resources {
+///     println!("{}: {} of {} inside, {} waiting", usage.resource, usage.in_use, usage.limit, usage.waiting);
+/// }
+/// for holder in imports.inspect("tenant:acme").await?.holders {
+///     imports.evict("tenant:acme", Whom::Fence(holder.fence)).await?;
+/// }
+/// // For one resource: five at once, and again as configured.
+/// imports.resize("tenant:acme", Some(5)).await?;
+/// imports.resize("tenant:acme", None).await?;
+/// // For all of them: nobody new, then as before; and nobody while what is guarded is unwell.
+/// imports.switch(Switch::closed().because("We are moving.")).await?;
+/// imports.switch(Switch::open()).await?;
+/// imports.report_health(0.3).await?;
+/// // Waiters are sent away, holders may finish.
+/// imports.shutdown(Duration::from_secs(30)).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Airlock(Arc<Inner>);
 
@@ -202,6 +232,8 @@ impl Airlock {
 
     /// How things stand with a place in line. Counts as presence.
     ///
+    /// See [`enter`](Airlock::enter) for an example.
+    ///
     /// # Errors
     ///
     /// Unavailable.
@@ -211,6 +243,8 @@ impl Airlock {
     }
 
     /// The place in line, without counting as presence; none when it is not in line.
+    ///
+    /// See [`enter`](Airlock::enter) for an example.
     ///
     /// # Errors
     ///
@@ -224,6 +258,8 @@ impl Airlock {
     }
 
     /// Takes up an offer. Doing it again with the same nonce has the same answer.
+    ///
+    /// See [`enter`](Airlock::enter) for an example.
     ///
     /// # Errors
     ///
@@ -242,6 +278,8 @@ impl Airlock {
     }
 
     /// Leaves the line, or declines an offer; what was claimed already is released. Answers whether there was anything.
+    ///
+    /// See [`enter`](Airlock::enter) for an example.
     ///
     /// # Errors
     ///

@@ -6,6 +6,8 @@ use crate::permit::Permit;
 use crate::token::Token;
 
 /// What [`enter`](crate::Airlock::enter) came to.
+///
+/// See [`Airlock::enter`](crate::Airlock::enter) for an example.
 #[derive(Debug)]
 pub enum Entered {
     /// Inside.
@@ -15,6 +17,8 @@ pub enum Entered {
 }
 
 /// A place in line to come back with.
+///
+/// See [`Airlock::enter`](crate::Airlock::enter) for an example.
 ///
 /// It is plain data: dropping it does nothing, and the place is lost when nobody asks for it for the length of
 /// the presence.
@@ -28,6 +32,8 @@ pub struct Ticket {
 }
 
 /// Where in the line somebody is.
+///
+/// See [`Airlock::enter`](crate::Airlock::enter) for an example.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Place {
@@ -62,6 +68,8 @@ impl Place {
 }
 
 /// A place inside that is held until it is claimed or missed.
+///
+/// See [`Airlock::enter`](crate::Airlock::enter) for an example.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Offer {
@@ -74,6 +82,8 @@ pub struct Offer {
 }
 
 /// How things stand with a token.
+///
+/// See [`Airlock::enter`](crate::Airlock::enter) for an example.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Standing {

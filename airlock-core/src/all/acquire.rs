@@ -9,6 +9,8 @@ use crate::error::{Error, Reason, Refusal, StoreError};
 use crate::store::BoxFuture;
 
 /// Tries again until all can be had together. Await it.
+///
+/// See [`All`](super::All) for an example.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is asked until it is awaited"]
 pub struct AcquireAll<'a> {

@@ -4,6 +4,8 @@ use crate::error::{Error, Refusal};
 
 /// Why there are no [`Permits`](super::Permits), and which member it was.
 ///
+/// See [`All`](super::All) for an example.
+///
 /// Its text has the member's number and its airlock; the resource's name, which may be somebody else's, is only told to
 /// who asks for it.
 #[derive(Debug)]

@@ -8,6 +8,8 @@ use crate::error::{Error, LeaseLost};
 use crate::permit::Permit;
 
 /// Permits that were taken together, in the order in which they were listed. Dropping them releases all.
+///
+/// See [`All`](super::All) for an example.
 #[must_use = "dropping permits releases them"]
 pub struct Permits(Vec<Permit>);
 

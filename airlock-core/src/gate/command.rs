@@ -166,6 +166,8 @@ pub enum Key<'a> {
 }
 
 /// Whom an operator means.
+///
+/// See [`LeaseLost`](crate::LeaseLost) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Whom<'a> {

@@ -3,6 +3,8 @@ use std::sync::Arc;
 use super::{Conditions, Ending, Key, Ledger, Micros, Outcome, Spec, State, Step, Switched, Whom};
 
 /// Which part of a gate's holders and waiters to show.
+///
+/// See [`Airlock`](crate::Airlock) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
     /// How many to leave out from the start, of holders and of waiters.
@@ -12,6 +14,8 @@ pub struct Page {
 }
 
 /// What is going on at one gate.
+///
+/// See [`Airlock`](crate::Airlock) for an example.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Inspection {

@@ -91,6 +91,8 @@ impl LineSpec {
 }
 
 /// Who gets in when there is room: the second half of an admission strategy.
+///
+/// See the [module](crate::admission) for an example.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
@@ -140,6 +142,8 @@ impl Pick {
 }
 
 /// What becomes of a waiter who missed its offer.
+///
+/// It is said by [`Line::on_missed`](crate::Line::on_missed).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnMissed {
@@ -151,6 +155,18 @@ pub enum OnMissed {
 }
 
 /// What happens when an identity that is inside enters again (G4).
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use airlock_core::{Airlock, Entrant, OnReentry, Seal};
+///
+/// let ada = || Entrant::new("door").identity("ada");
+/// let sessions = Airlock::builder("sessions").seal(Seal::semaphore(2)).on_reentry(OnReentry::Share).build()?;
+/// assert_eq!(sessions.try_enter(ada()).await?.fence(), sessions.try_enter(ada()).await?.fence());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnReentry {

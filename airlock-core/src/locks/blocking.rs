@@ -46,6 +46,8 @@ use crate::token::Token;
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Locks by key, on any store, for programs without a runtime. Clones are the same locks, and share a thread.
+///
+/// See the [module](self) for an example.
 #[derive(Clone)]
 pub struct Locks {
     // In this order: the gates are gone before their thread.
@@ -196,6 +198,8 @@ impl fmt::Debug for Locks {
 }
 
 /// A lock to wait for.
+///
+/// See the [module](self) for an example.
 #[derive(Debug)]
 #[must_use = "nothing is asked until `wait`"]
 pub struct Locking<'a> {
@@ -235,6 +239,8 @@ impl Locking<'_> {
 
 /// A lock that is held. Dropping it unlocks, and waits for that: up to the store's timeout, and then it goes on in the
 /// background.
+///
+/// See the [module](self) for an example.
 #[must_use = "dropping a guard unlocks"]
 pub struct LockGuard {
     /// There until it is released, detached or dropped.

@@ -9,6 +9,8 @@ use crate::store::Lease;
 use crate::token::Token;
 
 /// A lock that is held. Dropping it unlocks; it needs no runtime for that.
+///
+/// See the [module](super) for an example.
 #[must_use = "dropping a guard unlocks"]
 pub struct LockGuard {
     permit: Permit,

@@ -8,6 +8,8 @@ use crate::store::BoxFuture;
 
 /// Waits in line for a lock. Await it.
 ///
+/// See the [module](super) for an example.
+///
 /// # Errors
 ///
 /// [Timed out](crate::Reason::TimedOut) when it was not free in time; unavailable; invalid when the key is no valid name or

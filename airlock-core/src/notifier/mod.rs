@@ -107,6 +107,8 @@ impl Notifier for NullNotifier {
 }
 
 /// A place is held for somebody who is away.
+///
+/// See [`Turns`] for an example.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Turn {
@@ -147,6 +149,8 @@ impl fmt::Debug for Turn {
 }
 
 /// A turn could not be told.
+///
+/// See [`Notifier`] for where it comes from.
 #[derive(Debug)]
 pub struct NotifyError {
     is_temporary: bool,

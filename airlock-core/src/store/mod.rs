@@ -46,6 +46,8 @@ use crate::token::{Local, Token};
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A place where gates live.
+///
+/// `examples/custom-store` is a whole store of one's own.
 pub trait Store: Send + Sync + 'static {
     /// The gates of one airlock. Does no I/O: the first command does.
     ///
@@ -63,6 +65,8 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 }
 
 /// The gates of one airlock in one store.
+///
+/// `examples/custom-store` is a whole store of one's own.
 ///
 /// `try_apply` decides at once where that is possible, without a box or a wait. `apply` must be cancel safe in
 /// this sense: when its future is dropped, the caller gives the token up with doubt, and whatever the command
@@ -227,6 +231,8 @@ impl SurveyQuery<'_> {
 }
 
 /// Resources in use, and what is set for all of the airlock's.
+///
+/// See [`Airlock::search`](crate::Airlock::search) for an example.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Survey {
@@ -252,6 +258,8 @@ impl Survey {
 }
 
 /// How busy one resource is.
+///
+/// See [`Airlock::search`](crate::Airlock::search) for an example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Usage {

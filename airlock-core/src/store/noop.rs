@@ -55,6 +55,8 @@ pub struct NoopStore {
 }
 
 /// What somebody asked a [`NoopStore`].
+///
+/// See [`NoopStore`] for an example.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Asked {

@@ -16,6 +16,8 @@ pub use peer::{ByPeer, by_peer};
 /// How much of an address tells one from another: by default all of an IPv4 address (/32), and the network of an IPv6
 /// address (/64), because whoever has one such address has all of its network.
 ///
+/// See [`Prefix::new`], and [`by_forwarded`](crate::by_forwarded) for what it is for.
+///
 /// The name is the network, such as `192.0.2.7/32` or `2001:db8:1:2::/64`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prefix {

@@ -7,6 +7,8 @@ use mediatype::names::{APPLICATION, HTML, JSON, TEXT};
 
 /// In which form a client wants to hear that it is not let in: a problem, a page or gRPC's own, and whether without a
 /// body.
+///
+/// See [`Problem`](crate::Problem) for an example.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Format {
     pub(crate) html: bool,

@@ -50,6 +50,22 @@ const AIRLOCK_ESTIMATED_WAIT: HeaderName = HeaderName::from_static("airlock-esti
 ///
 /// A gRPC client gets a trailers-only answer instead: HTTP 200, `grpc-status` RESOURCE_EXHAUSTED (8) for `full`,
 /// `line-full`, `limited` and `timed-out`, UNAVAILABLE (14) for all else, and the same headers.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use airlock_core::{Airlock, Seal};
+/// use airlock_tower::{Format, Problem};
+///
+/// // For front ends that admit by themselves; the layer does it for you.
+/// let jobs = Airlock::builder("jobs").seal(Seal::lock()).build()?;
+/// let _inside = jobs.try_enter("invoice").await?;
+/// let error = jobs.try_enter("invoice").await.unwrap_err();
+/// let response = Problem::of(&error).response(jobs.name(), Format::default());
+/// assert_eq!((response.status().as_u16(), &response.headers()["airlock-status"]), (503, &"full".parse()?));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
     status: StatusCode,

@@ -1,12 +1,13 @@
 //! Who asks: `per-tenant`, `pay-now`, `resend-code`.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use airlock_tests::flagship::Flagship;
 use http::{Method, StatusCode};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::json;
 
-use crate::client::{Client, wait_for};
+use crate::client::{Client, Reply, wait_for};
 use crate::recipe::{run, serve};
 
 const KEY: &str = "a-key-for-tests-and-for-nothing-else";
@@ -111,29 +112,29 @@ async fn nobody_pays_twice_at_the_same_time() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_code_is_sent_again_when_its_time_has_come_and_not_before() {
-    let server = serve("resend-code", &["--every", "2"], &[]);
-    let client = Client::of(&server);
-    let json = [("content-type", "application/json")];
-    let ask = async |email: &str| {
-        let body = json!({ "email": email }).to_string();
-        client.send_body(Method::POST, "/codes", &json, &body).await.expect("no panic")
-    };
+    let server = serve("resend-code", &[], &[]);
+    let ask = async |email: &str| ask_for_code(&server, email).await;
     assert_eq!(ask("ada@example.org").await.status, StatusCode::ACCEPTED);
     // One mailbox, however it is written; another is another.
     let soon = ask(" Ada@Example.org ").await;
     assert_eq!((soon.status, soon.said()), (StatusCode::TOO_MANY_REQUESTS, Some("limited")));
     let after: u64 = soon.headers["retry-after"].to_str().unwrap().parse().expect("seconds");
-    assert!((1..=2).contains(&after), "{after}");
+    assert!((1..=60).contains(&after), "{after}");
     assert_eq!(ask("bob@example.org").await.status, StatusCode::ACCEPTED);
     for wrong in ["", "  ", "a\u{7}b", &"x".repeat(513)] {
         assert_eq!(ask(wrong).await.status, StatusCode::BAD_REQUEST, "{wrong:?}");
     }
-    loop {
-        let again = ask("ada@example.org").await;
-        if again.status == StatusCode::ACCEPTED {
-            break;
+
+    let server = serve("resend-code", &["--every", "1"], &[]);
+    for _ in 0..2 {
+        while ask_for_code(&server, "ada@example.org").await.status != StatusCode::ACCEPTED {
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        assert_eq!(again.status, StatusCode::TOO_MANY_REQUESTS);
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
+}
+
+async fn ask_for_code(server: &Flagship, email: &str) -> Reply {
+    let json = [("content-type", "application/json")];
+    let body = json!({ "email": email }).to_string();
+    Client::of(server).send_body(Method::POST, "/codes", &json, &body).await.expect("no panic")
 }

@@ -73,6 +73,8 @@ pub(super) enum Change {
 }
 
 /// Whether the store of a resource is asked.
+///
+/// See [`Fallback`](super::Fallback) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BreakerStatus {

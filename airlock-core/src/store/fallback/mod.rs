@@ -106,6 +106,8 @@ enum Outage {
 }
 
 /// A resource whose store failed lately.
+///
+/// See [`Fallback`] for an example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Breaker {

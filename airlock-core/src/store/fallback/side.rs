@@ -5,6 +5,8 @@ use crate::store::Lease;
 use crate::token::Local;
 
 /// Who let somebody in, where a [`Fallback`](super::Fallback) stands in for a store.
+///
+/// See [`Fallback`](super::Fallback) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum GrantedBy {

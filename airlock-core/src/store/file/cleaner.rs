@@ -35,6 +35,8 @@ pub struct Cleaner {
 }
 
 /// What a cleaner did.
+///
+/// See [`FileStore::cleaner`](super::FileStore::cleaner) for an example.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Cleaned {
@@ -142,6 +144,8 @@ enum Found {
 }
 
 /// A cleaner at work. Dropping it stops it, once it is done with what it is doing.
+///
+/// See [`FileStore::cleaner`](super::FileStore::cleaner) for an example.
 #[must_use = "dropping it stops it"]
 pub struct Cleaning {
     stop: Option<Sender<()>>,

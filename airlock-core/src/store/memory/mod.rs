@@ -49,6 +49,21 @@ use crate::token::{Local, Secret, Token};
 ///
 /// Clones share their gates: two airlocks of one name on clones of one store are one airlock. They must be
 /// configured alike.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use airlock_core::store::MemoryStore;
+/// use airlock_core::{Airlock, Seal};
+///
+/// let store = MemoryStore::new();
+/// let one = Airlock::builder("jobs").seal(Seal::lock()).store(store.clone()).build()?;
+/// let same = Airlock::builder("jobs").seal(Seal::lock()).store(store).build()?;
+/// let _inside = one.try_enter("invoice").await?;
+/// assert!(same.try_enter("invoice").await.is_err());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct MemoryStore {
     clock: Clock,

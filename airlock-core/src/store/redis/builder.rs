@@ -16,6 +16,15 @@ use crate::error::ConfigError;
 use crate::store::shared::{Driver, Options, Runtime};
 
 /// Options of a [`RedisStore`].
+///
+/// ```no_run
+/// # async fn example() -> Result<(), airlock_core::ConfigError> {
+/// use airlock_core::store::RedisStore;
+///
+/// let store = RedisStore::builder().prefix("shop").connect("redis://127.0.0.1:6379/0").await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct RedisStoreBuilder {

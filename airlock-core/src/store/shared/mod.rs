@@ -59,6 +59,8 @@ use gates::SharedGates;
 
 /// Where gates are kept, and decided one atomic step at a time.
 ///
+/// `examples/custom-store` is one.
+///
 /// Every method may be called from many tasks at once. A future that is dropped may have done what it was for: the
 /// [`Driver`] does not drop any before it is done.
 pub trait Backend: Send + Sync + 'static {
@@ -226,6 +228,8 @@ impl Options {
 }
 
 /// What a process does for its waiters and leases at the gates of a [`Backend`].
+///
+/// `examples/custom-store` is one in use.
 #[derive(Clone)]
 pub struct Driver(Arc<Inner>);
 

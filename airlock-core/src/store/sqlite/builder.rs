@@ -10,6 +10,13 @@ use crate::error::StoreError;
 use crate::store::shared::{self, Driver, Runtime};
 
 /// Options of a [`SqliteStore`].
+///
+/// ```no_run
+/// use airlock_core::store::SqliteStore;
+///
+/// let store = SqliteStore::builder().table_prefix("shop_").power_safe(true).open("/var/lib/shop/airlock.db")?;
+/// # Ok::<(), airlock_core::StoreError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct SqliteStoreBuilder {
