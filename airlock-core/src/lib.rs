@@ -49,7 +49,7 @@
 //!
 //! Each transition is a `tracing` event at `DEBUG` with the target `airlock` and the fields `airlock` (its
 //! name), `event` (`admitted`, `queued`, `offered`, `requeued`, `refused`, `released`, `left`, `lapsed`,
-//! `missed`, `absent`, `evicted`, `superseded`, `too-heavy`, `spent`, `closed`, `resized`), `reason` (of a refusal, as
+//! `missed`, `absent`, `evicted`, `superseded`, `too-heavy`, `spent`, `closed`, `resized`, `would-refuse`), `reason` (of a refusal, as
 //! [`Reason::name`] has it), `resource_hash`, `identity_hash`, `fence`,
 //! `waited_us` and `held_us` (microseconds). Where a [`Fallback`](store::Fallback) stands in for its store, that is an
 //! event at `WARN` (`failed-over`), and its end one at `INFO` (`failed-back`), each with its `policy`. An

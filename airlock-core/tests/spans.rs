@@ -59,8 +59,13 @@ impl Spans {
     }
 }
 
+/// One at a time: whether anybody looks at a span is remembered by the process, and a span that is made first while a
+/// subscriber comes is remembered as of no interest.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 #[tokio::test(flavor = "current_thread")]
 async fn the_time_inside_follows_from_the_wait() -> Result<(), Error> {
+    let _alone = ALONE.lock().await;
     let spans = Spans::default();
     // For this thread, which is all that a current-thread runtime has.
     let _looking = tracing::subscriber::set_default(tracing_subscriber::registry().with(spans.clone()));
@@ -98,6 +103,7 @@ async fn is_pending<F: Future>(mut future: std::pin::Pin<&mut F>) -> bool {
 
 #[tokio::test(flavor = "current_thread")]
 async fn where_nobody_looks_there_is_no_span() -> Result<(), Error> {
+    let _alone = ALONE.lock().await;
     let airlock = Airlock::builder("doors").seal(Seal::lock()).build().expect("a valid configuration");
     let permit = airlock.try_enter("room").await?;
     assert!(permit.span().is_disabled());

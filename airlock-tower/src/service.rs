@@ -56,7 +56,8 @@ where
             return ResponseFuture::ungated(self.inner.call(Request::from_parts(parts, body)));
         }
         let format = Format::of(&parts);
-        let asked = if self.options.sheds(&parts) { Err(Box::new(Problem::shed())) } else { start(&self.options, &mut parts) };
+        let sheds = self.options.sheds(&parts);
+        let asked = if sheds { Err(Box::new(Problem::shed())) } else { start(&self.options, &mut parts) };
         let Asked { started, deadline, shadow } = match asked {
             Ok(asked) => asked,
             Err(problem) if self.options.shadow => {
@@ -64,7 +65,12 @@ where
                 shadow.refused(&problem);
                 return self.run_beside(shadow, parts, body, format);
             }
-            Err(problem) => return self.refuse(&problem, format),
+            Err(problem) => {
+                if sheds {
+                    self.options.airlock.report_shed();
+                }
+                return self.refuse(&problem, format);
+            }
         };
         match (started, shadow) {
             (Started::Decided(Ok(permit)), None) => self.run(Admitted::new(permit), parts, body, format),

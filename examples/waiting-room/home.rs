@@ -16,7 +16,9 @@ pub(crate) fn page(address: SocketAddr) -> Html<String> {
 /// Prints commands that work as they stand.
 pub(crate) fn print_hints(address: SocketAddr, options: &Options, password: &Password) -> io::Result<()> {
     let Options { limit, tenant_limit, wait, .. } = options;
-    let waits = if wait.is_zero() || options.line == 0 {
+    let waits = if options.shadow {
+        "everybody gets in, and who would have been refused is in /metrics".to_owned()
+    } else if wait.is_zero() || options.line == 0 {
         "who finds no room is refused".to_owned()
     } else if options.admission == Admission::Opportunistic {
         format!("who finds no room waits up to {wait:?}, but nobody waits in /shared")

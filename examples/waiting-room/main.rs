@@ -99,13 +99,16 @@ impl Airlocks {
         Ok(Airlocks { imports, shared: shared.build()?, shop, password: Password::from_env()?, counted })
     }
 
-    fn router(&self, wait: Duration, address: SocketAddr) -> Router {
-        let per_tenant = AirlockLayer::new(self.imports.clone()).resource(by_header("x-tenant")).wait(wait);
-        let for_all = AirlockLayer::new(self.shared.clone())
+    fn router(&self, options: &Options, address: SocketAddr) -> Router {
+        let layer = |airlock: &Airlock| {
+            let layer = AirlockLayer::new(airlock.clone()).wait(options.wait);
+            if options.shadow { layer.shadow() } else { layer }
+        };
+        let per_tenant = layer(&self.imports).resource(by_header("x-tenant"));
+        let for_all = layer(&self.shared)
             .identity(by_header("x-user"))
             .group(by_header("x-tenant"))
-            .priority(integer_header("x-priority"))
-            .wait(wait);
+            .priority(integer_header("x-priority"));
         // The query is checked first: what cannot be worked on takes no place.
         let checked = from_fn(work::check_query);
         Router::new()
@@ -142,7 +145,7 @@ async fn serve(options: &Options, airlocks: &Airlocks) -> std::io::Result<()> {
     let (stopping, stopped) = tokio::sync::watch::channel(false);
     let mut signalled = stopped.clone();
     // Visitors are counted by their addresses.
-    let router = airlocks.router(options.wait, address).into_make_service_with_connect_info::<SocketAddr>();
+    let router = airlocks.router(options, address).into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, router).with_graceful_shutdown(async move {
         // Fails only when the sender is gone, which is a reason to stop as well.
         let _ = signalled.wait_for(|stop| *stop).await;

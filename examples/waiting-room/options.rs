@@ -74,6 +74,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true, default_value_t = 50)]
     pub(crate) per_address: u32,
 
+    /// Refuse nobody in /imports, /stream and /shared, and only report who would have been: a line on stderr with RUST_LOG=airlock=debug, and
+    /// airlock_would_refuse_total in /metrics
+    #[arg(long)]
+    pub(crate) shadow: bool,
+
     /// How many may wait in one line
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 10_000)]
     pub(crate) line: u64,
@@ -91,6 +96,8 @@ Examples:
       in /shared each tenant in turn, and at most two of each at once
   waiting-room --limit 3 --rate 50/minute
       in /shared three at once, and fifty a minute
+  waiting-room --limit 3 --shadow
+      everybody gets in; /metrics shows who would have been refused
   waiting-room --active-users 1 --session 30
       one visitor in /shop at a time, for half a minute after its last request: open it in two browsers
   waiting-room --store redis://127.0.0.1:6379/0 --listen 127.0.0.1:3001

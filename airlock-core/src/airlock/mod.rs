@@ -392,11 +392,27 @@ impl Airlock {
         Ok(self.within_timeout(self.0.gates.report_unwell(unwell_for)).await?)
     }
 
-    /// Reports that somebody was let in who would otherwise have been refused as `name`, which is what
-    /// [`EventKind::WouldRefuse`](crate::observer::EventKind::WouldRefuse) tells: for front ends with a shadow mode, such as `AirlockLayer::shadow`
-    /// of `airlock-tower`. Changes nothing.
+    /// Reports that somebody was let in who would otherwise have been refused as `name`, for which
+    /// [`Reason::name`] has words: for front ends with a shadow mode, such as `AirlockLayer::shadow` of `airlock-tower`.
+    /// Observers are [told](crate::observer::EventKind::WouldRefuse), and it is counted where this airlock
+    /// [counts](crate::Builder#method.metrics), by the first 32 names; else nothing changes.
+    ///
+    /// ```
+    /// # use airlock_core::{Airlock, Reason, Seal};
+    /// # let imports = Airlock::builder("imports").seal(Seal::semaphore(2)).build()?;
+    /// imports.report_would_refuse("tenant:acme", None, Reason::Full.name());
+    /// # Ok::<(), airlock_core::ConfigError>(())
+    /// ```
     pub fn report_would_refuse(&self, resource: &str, identity: Option<&str>, name: &'static str) {
+        self.meter().would_refuse(name);
         self.0.observers.would_refuse(resource, identity, name);
+    }
+
+    /// Reports that somebody was refused because this process is overloaded, before the gate was asked: for front ends
+    /// that shed load, such as `AirlockLayer::shed_when` of `airlock-tower`. It is counted where this airlock
+    /// [counts](crate::Builder#method.metrics).
+    pub fn report_shed(&self) {
+        self.meter().shed();
     }
 
     /// Puts somebody out, from inside or from the line. Answers whether there was somebody.
@@ -442,18 +458,6 @@ impl Airlock {
     /// ```
     pub fn events(&self) -> Events {
         Events::of(&self.0.observers)
-    }
-
-    /// For front ends that let everybody in and only report who would have been refused: counts one of those, where this
-    /// airlock counts (feature `metrics`, `Builder::metrics`). Does nothing otherwise.
-    pub fn count_would_refuse(&self, reason: Reason) {
-        self.meter().would_refuse(reason);
-    }
-
-    /// For front ends that refuse somebody because this process is overloaded, before anything is asked: counts one of
-    /// those, where this airlock counts. Does nothing otherwise.
-    pub fn count_shed(&self) {
-        self.meter().shed();
     }
 
     /// Shuts this process's part of the airlock down: newcomers and waiters are refused as

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use super::tally::{AirlockTally, Counts, DENIALS, StoreTally, place_of};
 use super::{Breakers, Figures};
-use crate::error::Reason;
 use crate::gate::{Change, Denial, Effect, Ending, Micros};
 use crate::observer::FailoverKind;
 use crate::sync::Mutex;
+
+/// How many names of refusals a front end in shadow mode has counted apart.
+const MOST_NAMES: usize = 32;
 
 /// Those of all airlocks by name. They stay, so that no counter of this process ever falls back.
 static TALLIES: LazyLock<Mutex<BTreeMap<Arc<str>, Arc<AirlockTally>>>> = LazyLock::new(Mutex::default);
@@ -64,9 +66,12 @@ impl AirlockMeter {
         self.one(|tally| &tally.shed);
     }
 
-    pub(crate) fn would_refuse(&self, reason: Reason) {
-        let at = Reason::ALL.iter().position(|known| *known == reason).expect("all reasons are listed");
-        self.one(|tally| &tally.would_refuse[at]);
+    pub(crate) fn would_refuse(&self, name: &'static str) {
+        let Some(tally) = &self.0 else { return };
+        let mut counts = tally.would_refuse.lock();
+        // A front end has a handful of names; one that makes them up does not get a series for each.
+        let name = if counts.len() < MOST_NAMES || counts.contains_key(name) { name } else { "other" };
+        *counts.entry(name).or_default() += 1;
     }
 
     pub(crate) fn failed_over(&self, kind: FailoverKind) {

@@ -1,12 +1,12 @@
 //! What is counted, where it happens: plain numbers, and nobody is told.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::histogram::{BUCKETS, Histogram};
 use super::{Breakers, Figures};
-use crate::error::Reason;
 use crate::gate::{Denial, Ending};
 use crate::sync::Mutex;
 
@@ -22,7 +22,8 @@ pub(crate) struct AirlockTally {
     pub(crate) emergency_refused: AtomicU64,
     pub(crate) lost: AtomicU64,
     pub(crate) shed: AtomicU64,
-    pub(crate) would_refuse: [AtomicU64; Reason::ALL.len()],
+    /// By what the front end calls the refusal.
+    pub(crate) would_refuse: Mutex<BTreeMap<&'static str, u64>>,
     pub(crate) failed_over: AtomicU64,
     pub(crate) failed_back: AtomicU64,
     pub(crate) stores: Mutex<Vec<Arc<StoreTally>>>,
@@ -43,7 +44,7 @@ impl AirlockTally {
             emergency_refused: AtomicU64::new(0),
             lost: AtomicU64::new(0),
             shed: AtomicU64::new(0),
-            would_refuse: Default::default(),
+            would_refuse: Mutex::default(),
             failed_over: AtomicU64::new(0),
             failed_back: AtomicU64::new(0),
             stores: Mutex::default(),

@@ -46,7 +46,7 @@
 //! | `airlock_offers_total` | `airlock`, `store` | places that were held for somebody who is away |
 //! | `airlock_requeued_total` | `airlock`, `store` | who missed an offer and is at the back of the line |
 //! | `airlock_refused_total` | `airlock`, `store`, `reason` | who was neither let in nor in line: `full`, `limited`, `closed`, `line-full`, `group-line-full`, `duplicate`, `too-heavy` |
-//! | `airlock_ended_total` | `airlock`, `store`, `ending` | how places, offers and leases ended: `released`; `left` the line, or declined its offer; `lapsed`, a lease that was reclaimed because nobody renewed it; `missed` its offer; `absent`, did not come back to ask; `evicted`; `superseded`; `too-heavy`; `spent`; `closed`, this process shut down |
+//! | `airlock_ended_total` | `airlock`, `store`, `ending` | how places, offers and leases ended: `released`; `left` the line, or declined its offer; `lapsed`, a lease that was reclaimed because nobody renewed it; `missed` its offer; `absent`, did not come back to ask; `evicted`; `superseded`; `too-heavy`; `spent`; `closed`, this process shut down; what it holds in a shared store then is `released`, and who waits has `left` |
 //! | `airlock_woken_total` | `airlock`, `store`, `by` | waiting futures of this process that came to be inside: `push`, they were told; `asking`, the message was late, lost, or there is none, and they found out by asking again |
 //! | `airlock_store_failures_total` | `airlock`, `store` | calls of a shared store that failed |
 //! | `airlock_unavailable_total` | `airlock` | questions to which there was no answer, because the store failed or took too long, or was known to be away |
@@ -55,7 +55,7 @@
 //! | `airlock_timed_out_total` | `airlock` | waits that ended because the caller's time was over, while the store worked |
 //! | `airlock_lost_total` | `airlock` | permits that were lost while somebody held them, and who knows of it |
 //! | `airlock_failovers_total` | `airlock`, `kind` | breakers of a [`Fallback`](crate::store::Fallback) that opened (`over`) and closed (`back`) |
-//! | `airlock_would_refuse_total` | `airlock`, `reason` | requests that a layer in shadow mode let pass, and why it would not have |
+//! | `airlock_would_refuse_total` | `airlock`, `reason` | requests that a layer in shadow mode let pass, and what it would have answered: the end of the problem's type, such as `full` or `shed` |
 //! | `airlock_shed_total` | `airlock` | requests that a layer refused because its node is overloaded, before the gate was asked |
 //!
 //! Gauges. Of a store that is shared every process shows the same, as it last saw it: take the maximum, not the sum.

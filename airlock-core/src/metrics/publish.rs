@@ -121,11 +121,10 @@ fn of_airlock(tally: &AirlockTally) {
     ] {
         series.count(name, None, read(counter));
     }
-    for (reason, counter) in Reason::ALL.iter().zip(&tally.would_refuse) {
-        // Most reasons are not a layer's.
-        if read(counter) > 0 {
-            series.count(names::WOULD_REFUSE, Some(("reason", reason.name())), read(counter));
-        }
+    // Nobody holds it while a recorder is told.
+    let would_refuse = tally.would_refuse.lock().clone();
+    for (reason, count) in would_refuse {
+        series.count(names::WOULD_REFUSE, Some(("reason", reason)), count);
     }
     of_breakers(tally, series);
     let stores = tally.stores.lock().clone();

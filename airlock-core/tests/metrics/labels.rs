@@ -155,7 +155,7 @@ fn a_thread_publishes_until_nobody_wants_it_any_more() {
     // Not before there is somebody to tell.
     published();
     let airlock = Airlock::builder("by a thread").seal(Seal::lock()).metrics().build().expect("it works");
-    airlock.count_shed();
+    airlock.report_shed();
     let publishing = publish_every(Duration::from_millis(1)).expect("a thread");
     let told = told();
     let series = r#"airlock_shed_total{airlock="by a thread"}"#;
@@ -163,7 +163,7 @@ fn a_thread_publishes_until_nobody_wants_it_any_more() {
         while told.counted(series) != Some(count) {
             std::thread::yield_now();
         }
-        airlock.count_shed();
+        airlock.report_shed();
     }
     drop(publishing);
     assert!(publish_every(Duration::ZERO).is_err());

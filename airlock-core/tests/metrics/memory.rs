@@ -213,12 +213,25 @@ async fn the_switch_is_shown_and_who_meets_it_is_counted() -> Result<(), Error> 
 #[tokio::test]
 async fn front_ends_count_whom_they_shed_and_would_refuse() {
     let airlock = Airlock::builder("front end").seal(Seal::lock()).metrics().build().expect("it works");
-    airlock.count_shed();
-    airlock.count_would_refuse(Reason::LineFull);
-    airlock.count_would_refuse(Reason::LineFull);
+    airlock.report_shed();
+    for name in [Reason::LineFull.name(), "shed", Reason::LineFull.name()] {
+        airlock.report_would_refuse(ROOM, None, name);
+    }
     let told = published();
     assert_eq!(told.count("shed", "front end", ""), 1);
     assert_eq!(told.count("would_refuse", "front end", r#",reason="line-full""#), 2);
+    assert_eq!(told.count("would_refuse", "front end", r#",reason="shed""#), 1);
+}
+
+#[tokio::test]
+async fn refusals_of_any_name_do_not_become_series_without_end() {
+    let airlock = Airlock::builder("inventive").seal(Seal::lock()).metrics().build().expect("it works");
+    for number in 0..100 {
+        airlock.report_would_refuse(ROOM, None, format!("no {number}").leak());
+    }
+    let told = published();
+    assert_eq!(told.count("would_refuse", "inventive", r#",reason="no 31""#), 1);
+    assert_eq!(told.count("would_refuse", "inventive", r#",reason="other""#), 68);
 }
 
 #[tokio::test]

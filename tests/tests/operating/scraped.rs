@@ -143,6 +143,25 @@ async fn a_scrape_says_what_was_done() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_shadow_mode_it_shows_who_would_have_been_refused() {
+    for (server, store, _redis) in servers(&["--tenant-limit", "1", "--shadow"]) {
+        let client = Client::of(&server);
+        let acme = [("x-tenant", "acme")];
+        let holds = client.send(Method::GET, "/stream?ms=20000&chunks=20", &acme);
+        wait_for(&server, "admitted", 1);
+        for _ in 0..3 {
+            assert_eq!(client.post("/imports", &acme).await.status, 200);
+        }
+        assert_eq!(client.post("/imports", &[]).await.status, 200);
+        let scrape = Scrape::of(&client).await;
+        let would =
+            |reason: &str| scrape.value(&format!("airlock_would_refuse_total{{airlock=imports,reason={reason}}}"));
+        assert_eq!((would("full"), would("unidentified")), (3.0, 1.0), "{store}: {scrape:#?}");
+        holds.abort();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_of_the_store_is_to_be_seen() {
     let mut redis = Server::start();
     let url = redis.url();
