@@ -210,24 +210,6 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// All that there are.
-    pub(crate) const ALL: [Self; 14] = [
-        Reason::Full,
-        Reason::Closed,
-        Reason::Limited,
-        Reason::TimedOut,
-        Reason::LineFull,
-        Reason::GroupLineFull,
-        Reason::Duplicate,
-        Reason::Superseded,
-        Reason::TooHeavy,
-        Reason::Missed,
-        Reason::Absent,
-        Reason::Evicted,
-        Reason::ShuttingDown,
-        Reason::Spent,
-    ];
-
     /// In one word, as it is logged and counted: `full`, `line-full`, `timed-out`.
     pub fn name(self) -> &'static str {
         match self {

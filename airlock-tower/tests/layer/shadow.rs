@@ -19,7 +19,10 @@ use crate::support::{ROOM, Read, admitted, at_once, channel, get, in_line, insid
 
 /// Who would have been refused, and as what.
 #[derive(Clone, Default)]
-struct Reports(Arc<Mutex<Vec<(String, Option<String>, &'static str)>>>);
+struct Reports(Arc<Mutex<Vec<Report>>>);
+
+/// The resource, the identity, and the name of the refusal.
+type Report = (String, Option<String>, &'static str);
 
 impl Reports {
     /// An airlock with one place, whose reports are kept.

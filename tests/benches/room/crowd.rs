@@ -32,7 +32,7 @@ impl Programs {
     }
 }
 
-/// Sends a crowd of which that share leaves the line.
+/// Sends a crowd of which that share leaves the line, unless its turn comes before its patience is over.
 pub(crate) fn passes_through(programs: &Programs, what: &str, leave: f64) {
     let visitors = scaled(CROWD);
     let shop = programs.open(LIMIT, visitors);
@@ -65,7 +65,7 @@ pub(crate) fn passes_through(programs: &Programs, what: &str, leave: f64) {
     let number = |name: &str| seen[name].as_u64().expect("a number");
     let seconds = number("took_ms") / 1000;
     let what = format!("{visitors} visitors, {what}");
-    println!("{what} (in {seconds} s, {} requests came to nothing)", number("errors"));
+    println!("{what} (in {seconds} s; {} left, {} requests came to nothing)", number("left"), number("errors"));
     let most = number("most_inside");
     row("  most inside at any instant", &most.to_string(), &format!("{LIMIT}"), most <= LIMIT as u64);
     let outside = number("not_admitted") + number("failed");
