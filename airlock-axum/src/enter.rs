@@ -145,6 +145,8 @@ impl<G> fmt::Debug for Enter<G> {
 }
 
 /// Why [`Enter`] let a request not in. It is a response; take `Result<Enter<_>, EnterRejection<_>>` to see it first.
+///
+/// See [`Enter`] for an example.
 #[derive(Debug)]
 pub enum EnterRejection<R> {
     /// The [`Gate`] rejected it.

@@ -402,6 +402,8 @@ impl fmt::Display for LeaseLost {
 impl std::error::Error for LeaseLost {}
 
 /// A store failed. [`is_unknown`](StoreError::is_unknown) says whether the command may have been carried out.
+///
+/// See [`NoopStore`](crate::store::NoopStore) for how code is tested that meets one.
 #[derive(Debug)]
 pub struct StoreError(Box<Failure>);
 

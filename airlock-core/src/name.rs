@@ -8,6 +8,8 @@ use std::sync::LazyLock;
 pub const MAX_BYTES: usize = 512;
 
 /// Which name was wrong.
+///
+/// See [`InvalidName`] for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum What {

@@ -45,6 +45,8 @@ impl<F: Fn(&Event<'_>) + Send + Sync + 'static> Observer for F {
 }
 
 /// One transition of one entrant.
+///
+/// See [`Observer`] for an example.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Event<'a> {
@@ -65,6 +67,8 @@ pub struct Event<'a> {
 }
 
 /// What happened.
+///
+/// See [`Observer`] for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EventKind {
@@ -113,6 +117,8 @@ impl EventKind {
 }
 
 /// An outage of a store began or ended, as far as one resource is concerned.
+///
+/// See [`Observer`] for an example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failover<'a> {
@@ -125,6 +131,8 @@ pub struct Failover<'a> {
 }
 
 /// What happened to the way in which a resource is decided.
+///
+/// See [`Observer`] for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FailoverKind {

@@ -166,6 +166,8 @@ impl fmt::Display for InvalidToken {
 impl std::error::Error for InvalidToken {}
 
 /// A handle on a ticket of a store in this process: where it is, and a number that is never used again there.
+///
+/// For stores in this process, as [`MemoryStore`](crate::store::MemoryStore) is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Local {
     pub(crate) home: u64,

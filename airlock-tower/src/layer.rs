@@ -16,6 +16,8 @@ use crate::service::AirlockService;
 
 /// Gates an HTTP service with an [`Airlock`].
 ///
+/// See the [crate](crate) for an example.
+///
 /// By default there is one resource for all requests, named like the airlock, everybody is anonymous, and who finds
 /// no room is refused at once. One type whatever is chosen, cheap to clone; what is shared stays shared, however
 /// often the layer is applied.
@@ -50,6 +52,8 @@ pub(crate) struct Options {
 }
 
 /// What to do when the store cannot be asked.
+///
+/// See the [crate](crate) for an example.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnStoreError {
@@ -61,6 +65,8 @@ pub enum OnStoreError {
 }
 
 /// Until when a request keeps its place.
+///
+/// See the [crate](crate) for an example.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Hold {

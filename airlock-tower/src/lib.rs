@@ -73,4 +73,6 @@ pub use timeout::{grpc_timeout, seconds_header};
 pub use ipnet::IpNet;
 
 /// Any error of a response body.
+///
+/// It is what a [`ResponseBody`] ends with.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

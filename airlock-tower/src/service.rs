@@ -23,6 +23,8 @@ use crate::shadow::Shadow;
 use crate::unmatched::is_unmatched;
 
 /// The service that [`AirlockLayer`](crate::AirlockLayer) makes.
+///
+/// See [`AirlockLayer`](crate::AirlockLayer) for an example.
 #[derive(Clone)]
 pub struct AirlockService<S> {
     inner: S,

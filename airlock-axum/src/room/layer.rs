@@ -37,6 +37,8 @@ impl<S> Layer<S> for WaitingRoomLayer {
 }
 
 /// The service that [`WaitingRoomLayer`] makes.
+///
+/// See [`WaitingRoom`](crate::WaitingRoom) for an example.
 #[derive(Clone)]
 pub struct WaitingRoomService<S> {
     inner: S,

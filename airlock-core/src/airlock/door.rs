@@ -7,6 +7,8 @@ use crate::gate::{Page, SwitchState, Switched};
 use crate::name::{self, What};
 
 /// Whether newcomers are let through to the gate at all: what the operator's [switch](crate::Switch) means to them.
+///
+/// See [`Airlock::door`](crate::Airlock::door) for where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Door {

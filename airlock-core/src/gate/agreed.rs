@@ -4,6 +4,8 @@ use super::{Ledger, Micros, Pick, Spec, Step};
 
 /// What nodes have asked with.
 ///
+/// See the [module](crate::gate) for an example.
+///
 /// Of those with the highest revision the lowest limit counts, for as long as a lease lasts after it was last asked
 /// with; and the strategy by which the line was formed, for as long as there is one.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,6 +23,8 @@ pub struct Agreed {
 }
 
 /// A limit, and how long it counts.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Asked {

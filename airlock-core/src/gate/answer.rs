@@ -6,6 +6,8 @@ use super::{Conditions, Inspection, Micros, Spec, Verb};
 use crate::token::{Local, Secret};
 
 /// What a gate answers to a command.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// What became of the command.
@@ -19,6 +21,8 @@ pub struct Answer {
 }
 
 /// What became of a command.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -94,6 +98,8 @@ impl Outcome {
 }
 
 /// An admission.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Grant {
     /// A handle for a guard of this process, where the store has one.
@@ -113,6 +119,8 @@ pub struct Grant {
 }
 
 /// A place in line.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Place {
     /// A handle for a future of this process, where the store has one.
@@ -132,6 +140,8 @@ pub struct Place {
 }
 
 /// Why somebody was not let in.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Denial {
@@ -152,6 +162,8 @@ pub enum Denial {
 }
 
 /// How a ticket ended.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
@@ -182,6 +194,8 @@ pub enum Ending {
 }
 
 /// What happened to a ticket.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Change {
@@ -205,6 +219,8 @@ pub enum Change {
 }
 
 /// One change of one ticket, in the order in which they happened.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Debug)]
 pub struct Effect<Id> {
     /// The ticket. An ended one's id may already belong to somebody else.
@@ -228,6 +244,8 @@ pub struct Effect<Id> {
 }
 
 /// Collects what a step did to whom.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Debug)]
 pub struct Effects<Id> {
     record: Record,
@@ -235,6 +253,8 @@ pub struct Effects<Id> {
 }
 
 /// What to collect.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record {
     /// Nothing: nobody listens.

@@ -94,6 +94,8 @@ fn digest(json: &[u8]) -> String {
 }
 
 /// Why a blob was not used. It was left as it is.
+///
+/// See [`decide`](crate::gate::decide) for an example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlobError {
     kind: Kind,

@@ -2,6 +2,8 @@ use super::{Micros, Page, SwitchState, Ticket};
 use crate::token::{Local, Secret};
 
 /// What is asked of one gate.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Verb<'a> {
@@ -114,6 +116,8 @@ impl Verb<'_> {
 }
 
 /// The arguments of [`Verb::Enter`].
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Copy, Debug)]
 pub struct Enter<'a> {
     /// The token to enter with, chosen by whoever asks; none where a guard beside the gate needs none.
@@ -137,6 +141,8 @@ pub struct Enter<'a> {
 }
 
 /// What an entrant does when there is no room.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stay {
@@ -149,6 +155,8 @@ pub enum Stay {
 }
 
 /// How a ticket is named in a command.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Key<'a> {

@@ -6,6 +6,8 @@ use super::{
 };
 
 /// What came of one command.
+///
+/// See [`decide`] for an example.
 #[derive(Debug)]
 pub struct Decided {
     /// The answer to whoever asked.
@@ -19,6 +21,8 @@ pub struct Decided {
 }
 
 /// What came of some commands to one gate.
+///
+/// See [`decide`] for an example.
 #[derive(Debug)]
 #[must_use = "nothing is decided until the blob is kept"]
 pub struct Decision {

@@ -1,5 +1,7 @@
 /// Random numbers from the entropy of one command.
 ///
+/// A [step](crate::gate::step) makes one of its argument.
+///
 /// Marsaglia's xorshift with a period of 2⁶⁴ − 1 over two 32-bit words ("Xorshift RNGs", Journal of Statistical
 /// Software 8(14), 2003): only exclusive or and shifts, so that a store in another language draws the same.
 #[derive(Clone, Copy, Debug)]

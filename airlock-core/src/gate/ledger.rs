@@ -6,6 +6,8 @@ use crate::token::{Local, Secret};
 
 /// The handful of table operations that a gate needs.
 ///
+/// [`Table`](crate::gate::Table) is one; see the [module](crate::gate) for an example.
+///
 /// One ledger is the state of one gate. The indexes it keeps: by token, by identity, by state and deadline,
 /// by line order, by fence for what is inside, and groups by name. [`Table`](super::Table) keeps them in
 /// memory; a store on SQL keeps them as indexes over rows.
@@ -84,6 +86,8 @@ pub trait Ledger {
 }
 
 /// Where a waiter stands: its line, there by order key, and then by arrival.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LineOrder {
     /// Which line: that of a group under fair shares, else 0.

@@ -1,6 +1,8 @@
 use super::{Micros, NEVER, Setting};
 
 /// What a gate knows about itself, apart from its tickets.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Meta {
@@ -110,11 +112,15 @@ impl Meta {
 }
 
 /// Names a group within one gate.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct GroupId(pub u32);
 
 /// What a gate knows about a group of entrants. A group that counts nothing is forgotten.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct Group {

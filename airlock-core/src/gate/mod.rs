@@ -4,6 +4,51 @@
 //! time and the entropy of a command are its inputs, so the same commands give the same answers on every
 //! store. It is the executable specification of Airlock; a store decides only *where* it runs.
 //!
+//! ```
+//! use airlock_core::Secret;
+//! use airlock_core::gate::{
+//!     Conditions, Effects, Enter, Key, LineSpec, NEVER, OnMissed, OnReentry, Outcome, Pick, Record, Spec, Stay, Table, Verb, step,
+//! };
+//!
+//! // What a builder makes of a lock for 30 s, in microseconds.
+//! let line = LineSpec {
+//!     capacity: 10,
+//!     group_capacity: NEVER,
+//!     presence: 60_000_000,
+//!     claim_window: 30_000_000,
+//!     on_missed: OnMissed::Drop,
+//! };
+//! let spec = Spec {
+//!     name: "jobs".into(),
+//!     limit: 1,
+//!     rate: None,
+//!     leased: true,
+//!     ttl: 30_000_000,
+//!     max_hold: NEVER,
+//!     pick: Pick::Head,
+//!     line,
+//!     on_reentry: OnReentry::Refuse,
+//!     revision: 0,
+//!     step_bound: 64,
+//!     guarded: false,
+//!     shared: None,
+//! };
+//! let (mut gate, mut happened) = (Table::default(), Effects::new(Record::Changes));
+//! let mut ask = |verb: &Verb<'_>, now, entropy| {
+//!     step(&mut gate, &spec, &Conditions::default(), verb, now, entropy, &mut happened).outcome
+//! };
+//! let (first, second) = (Key::Token(Secret::from_bytes([1; 16])), Key::Token(Secret::from_bytes([2; 16])));
+//! let enter = |key| {
+//!     let (identity, group, stay) = (None, None, Stay::Away);
+//!     Verb::Enter(Enter { key: Some(key), identity, group, weight: 1, score: 0.0, per_second: 0.0, share: 1.0, cap: 0, stay })
+//! };
+//!
+//! assert!(matches!(ask(&enter(first), 1_000_000, 17), Outcome::Admitted(_)));
+//! assert!(matches!(ask(&enter(second), 1_000_001, 18), Outcome::Queued { .. }));
+//! // The lease of the first lapses, and in the same step the place is offered to the second.
+//! assert!(matches!(ask(&Verb::Poll { key: second }, 32_000_000, 19), Outcome::Offered { .. }));
+//! ```
+//!
 //! # Implementation details
 //!
 //! A gate's state lives behind [`Ledger`]: one [`Ticket`] per entrant and a few indexes over it, which map
@@ -82,6 +127,8 @@ pub use ticket::{Attend, State, Ticket};
 pub use entropy::Entropy;
 
 /// A time on the store's clock, or a span of it, in microseconds. Times count from the Unix epoch.
+///
+/// See the [module](self) for an example.
 pub type Micros = u64;
 
 /// Later than every deadline. Small enough to be exact as a double and as a signed 64-bit integer.
@@ -91,6 +138,8 @@ pub const NEVER: Micros = (1 << 53) - 1;
 pub const RETRY_HORIZON: Micros = 60_000_000;
 
 /// One step of one gate: sweep, promote, apply, promote, answer.
+///
+/// See the [module](self) for an example.
 ///
 /// `conditions` hold for all gates of the airlock, `now` is the store's clock, `entropy` 64 random bits. What happened to
 /// whom is appended to `effects`.
@@ -124,6 +173,8 @@ pub fn step<L: Ledger>(
 }
 
 /// Whether nothing of this gate needs to be kept.
+///
+/// See the [module](self) for an example.
 ///
 /// The last fence and arrival still do (G2): a driver that drops the gate keeps them, or a number at least
 /// as high, as the start of the next gate of that name. So does, for a ttl, what nodes that share it are agreed on (G18).

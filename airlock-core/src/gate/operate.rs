@@ -65,6 +65,8 @@ impl Inspection {
 }
 
 /// Somebody inside, or offered a place.
+///
+/// See [`Airlock`](crate::Airlock) for an example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holder {
@@ -81,6 +83,8 @@ pub struct Holder {
 }
 
 /// Somebody in line.
+///
+/// See [`Airlock`](crate::Airlock) for an example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Waiter {

@@ -4,6 +4,8 @@ use super::{Micros, NEVER, RETRY_HORIZON};
 
 /// The configuration of an airlock as a gate reads it. Built and checked by
 /// [`Airlock::builder`](crate::Airlock::builder).
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
     /// The airlock's name.
@@ -45,6 +47,8 @@ impl Spec {
 }
 
 /// What matters where several nodes share a gate: any of them may die, or be configured otherwise.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SharedSpec {
     /// For how long a waiter that is attended by a node counts as present after that node asked for it (G9).
@@ -54,6 +58,8 @@ pub struct SharedSpec {
 }
 
 /// The configuration of a rate.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateSpec {
     /// In which time one unit of weight is replenished.
@@ -63,6 +69,8 @@ pub struct RateSpec {
 }
 
 /// The configuration of the line.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LineSpec {
     /// How many may wait at one gate, offers included.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::{Denial, Enter, Ledger, Micros, NEVER, Outcome, Step};
 
 /// What the operator has set.
+///
+/// See [`Switch`](crate::Switch) for an example.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
@@ -45,6 +47,8 @@ impl SwitchState {
 }
 
 /// A switch, how long it holds, and why it is set so.
+///
+/// See [`Switch`](crate::Switch) for an example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Setting {
@@ -83,6 +87,8 @@ impl Default for Setting {
 }
 
 /// How a switch stands.
+///
+/// See [`Switch`](crate::Switch) for an example.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Switched {
@@ -95,6 +101,8 @@ pub struct Switched {
 }
 
 /// What holds for all gates of an airlock at the moment: an input of a step, like the time.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct Conditions {

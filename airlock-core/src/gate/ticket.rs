@@ -2,6 +2,8 @@ use super::{Ending, GroupId, Micros};
 
 /// What a gate knows about one entrant.
 ///
+/// See the [module](crate::gate) for an example.
+///
 /// A ticket is in exactly one [`State`]; its names (token, identity) are kept beside it by the ledger.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ticket {
@@ -43,6 +45,8 @@ impl Ticket {
 }
 
 /// Where in its life an entrant is.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum State {
@@ -67,6 +71,8 @@ impl State {
 }
 
 /// Who looks after a waiter (G10).
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]

@@ -22,6 +22,8 @@ use crate::sync::Mutex;
 /// Brings what all airlocks of this process have counted so far to the recorder that is installed, or to the local one of
 /// this thread where there is one.
 ///
+/// See the [module](super) for an example.
+///
 /// Counters and gauges are told as they stand, and spans of time as they have been added since the last time: so install the
 /// recorder first. Waits for no gate and no store. A recorder that panics is logged and left alone until the next time.
 pub fn publish() {
@@ -38,6 +40,8 @@ pub fn publish() {
 /// [Publishes](publish) from a thread of its own, now and then each time `interval` has passed, until what it answers is
 /// dropped: for recorders that send what they have, and nobody asks. It comes to the recorder that is installed for the
 /// whole process.
+///
+/// See the [module](super) for an example.
 ///
 /// # Errors
 ///
@@ -60,6 +64,8 @@ pub fn publish_every(interval: Duration) -> io::Result<Publishing> {
 }
 
 /// Goes on with [publishing](publish_every) until it is dropped.
+///
+/// See the [module](super) for an example.
 #[must_use = "nothing is published any more once this is dropped"]
 pub struct Publishing {
     _alive: Sender<()>,

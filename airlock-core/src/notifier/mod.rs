@@ -97,6 +97,8 @@ impl<N: Notifier + ?Sized> Notifier for Arc<N> {
 }
 
 /// Tells nobody: for a configuration that has to name a notifier.
+///
+/// See the [module](self) for where it goes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NullNotifier;
 

@@ -49,6 +49,8 @@ impl fmt::Debug for Events {
 }
 
 /// What a stream of events has to say.
+///
+/// See [`Airlock::events`](crate::Airlock::events) for an example.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Happened {
@@ -61,6 +63,8 @@ pub enum Happened {
 }
 
 /// An [`Event`] that is kept.
+///
+/// See [`Airlock::events`](crate::Airlock::events) for an example.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct OwnedEvent {
@@ -81,6 +85,8 @@ pub struct OwnedEvent {
 }
 
 /// A [`Failover`] that is kept.
+///
+/// See [`Airlock::events`](crate::Airlock::events) for an example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OwnedFailover {

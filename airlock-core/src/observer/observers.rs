@@ -16,6 +16,8 @@ use crate::sync::Mutex;
 
 /// The observers of one airlock, its notifier and its log.
 ///
+/// See `examples/custom-store` for where it is used.
+///
 /// Handed to a [`Store`](crate::store::Store) when it is opened; a store reports each change of its gates.
 #[derive(Clone)]
 pub struct Observers(Arc<Inner>);
@@ -238,6 +240,8 @@ impl Inner {
 }
 
 /// Keeps an observer told of what happens: dropping it ends that.
+///
+/// See [`Airlock::subscribe`](crate::Airlock::subscribe) for where it comes from.
 #[must_use = "the observer is told of nothing once this is dropped"]
 pub struct Subscription {
     observers: Weak<Inner>,

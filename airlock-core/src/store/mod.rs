@@ -43,6 +43,8 @@ use crate::observer::Observers;
 use crate::token::{Local, Token};
 
 /// A boxed future, as the `futures` crate names it.
+///
+/// It is what methods of a [`Store`](crate::store::Store)'s [`Gates`](crate::store::Gates) answer.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A place where gates live.
@@ -144,6 +146,8 @@ pub trait Gates: Send + Sync + 'static {
 }
 
 /// One command to one gate.
+///
+/// For stores that are not built on [`shared`](crate#modules), as [`MemoryStore`] is.
 #[derive(Clone, Copy, Debug)]
 pub struct Command<'a> {
     /// The gate's resource. Ignored where the key is a handle of this process.
@@ -165,6 +169,8 @@ impl<'a> Command<'a> {
 }
 
 /// What a guard or a waiting future has of its ticket.
+///
+/// For stores that are not built on [`shared`](crate#modules), as [`MemoryStore`] is.
 #[derive(Clone, Debug)]
 pub enum Lease {
     /// A handle, in a store of this process.
@@ -176,6 +182,8 @@ pub enum Lease {
 }
 
 /// Whose session, boxed in a [`Lease`] so that the others stay small.
+///
+/// For stores that are not built on [`shared`](crate#modules), as [`MemoryStore`] is.
 #[derive(Clone, Debug)]
 pub struct Session {
     /// The resource.
@@ -200,6 +208,8 @@ impl Lease {
 }
 
 /// Which resources to survey.
+///
+/// For stores that are not built on [`shared`](crate#modules), as [`MemoryStore`] is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SurveyQuery<'a> {
     /// Those whose names contain this, whatever its ASCII case; empty for all.

@@ -10,6 +10,8 @@ use crate::sync::Mutex;
 
 /// Where a waiting future hears that its turn has come.
 ///
+/// For stores that are not built on [`shared`](crate#modules): those have it done.
+///
 /// The gate's own step decides who is let in and who has given up; this only carries the news.
 #[derive(Debug)]
 pub struct Turn(Mutex<State>);
@@ -21,6 +23,8 @@ enum State {
 }
 
 /// What a waiting future is told.
+///
+/// For stores that are not built on [`shared`](crate#modules): those have it done.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum News {
     /// It is inside.
@@ -67,6 +71,8 @@ impl Turn {
 }
 
 /// A [`Turn`] that is made when somebody has to wait, for most do not.
+///
+/// For stores that are not built on [`shared`](crate#modules): those have it done.
 #[derive(Debug, Default)]
 pub struct LazyTurn(OnceLock<Arc<Turn>>);
 
@@ -83,6 +89,8 @@ impl LazyTurn {
 }
 
 /// Where everybody who holds a lease hears that it is lost.
+///
+/// For stores that are not built on [`shared`](crate#modules): those have it done.
 #[derive(Default)]
 pub struct Watch {
     lost: OnceLock<LeaseLost>,

@@ -12,6 +12,8 @@ use super::layer::Options;
 use crate::asking::{admit_anyway, ask};
 
 /// The service that [`CallLayer`](crate::CallLayer) makes.
+///
+/// See [`CallLayer`](crate::CallLayer) for an example.
 pub struct CallService<S, C = Entrant<'static>> {
     inner: S,
     options: Options,

@@ -221,6 +221,8 @@ impl Entry {
 }
 
 /// A [`Snapshot`] of no gate that could be. It says what is wrong, and repeats no names.
+///
+/// See [`Snapshot`] for an example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidSnapshot(String);
 

@@ -20,6 +20,8 @@ use super::{Agreed, Group, GroupId, Key, Ledger, LineOrder, Meta, Micros, NEVER,
 use crate::token::{Local, Secret};
 
 /// One gate's tickets, in memory.
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Debug, Default)]
 pub struct Table {
     meta: Meta,
@@ -47,6 +49,8 @@ struct Entry {
 }
 
 /// The numbers at which a gate starts: what is left of an earlier gate in its place (G2).
+///
+/// See the [module](crate::gate) for an example.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Floor {
     /// No later arrival is as low as this.

@@ -9,6 +9,8 @@ use crate::gate::{Enter, Key, Verb};
 use crate::token::Secret;
 
 /// How a store that is shared knows a ticket: by a hash of its token, so that reading the store releases nothing.
+///
+/// See `examples/custom-store` for where it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TicketId(pub [u8; 16]);
 
@@ -28,6 +30,8 @@ impl TicketId {
 }
 
 /// A command to a gate, with the entropy that it may use.
+///
+/// See `examples/custom-store` for where it is used.
 #[derive(Clone, Debug)]
 pub struct Asked {
     /// What is asked, but for the texts in it.

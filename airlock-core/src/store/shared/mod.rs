@@ -120,6 +120,8 @@ pub trait Backend: Send + Sync + 'static {
 }
 
 /// A question for resources in use.
+///
+/// See `examples/custom-store` for where it is used.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<'a> {
     /// The airlock.
@@ -133,6 +135,8 @@ pub struct Query<'a> {
 }
 
 /// Resources in use.
+///
+/// See `examples/custom-store` for where it is used.
 #[derive(Clone, Debug)]
 pub enum InUse {
     /// At least those that are, up to 10,000: the driver looks at each, and whether it is busy.
@@ -142,6 +146,8 @@ pub enum InUse {
 }
 
 /// How often to look at a gate at which somebody waits. The pause grows by half each time that nothing has happened.
+///
+/// See `examples/custom-store` for where it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Polled {
     /// The first pause.
@@ -158,6 +164,8 @@ impl Default for Polled {
 }
 
 /// Commands for one gate.
+///
+/// See `examples/custom-store` for where it is used.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
     /// The airlock.
@@ -175,6 +183,8 @@ pub struct Call<'a> {
 }
 
 /// What became of a call.
+///
+/// See `examples/custom-store` for where it is used.
 #[derive(Clone, Debug)]
 pub struct Decided {
     /// When that was, by the store's clock.
@@ -186,6 +196,8 @@ pub struct Decided {
 }
 
 /// What became of one command.
+///
+/// See `examples/custom-store` for where it is used.
 #[derive(Clone, Debug)]
 pub struct Answered {
     /// The answer to whoever asked.
@@ -199,6 +211,8 @@ pub struct Answered {
 }
 
 /// News for a waiter.
+///
+/// See `examples/custom-store` for where it is used.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Woken {
     /// Which.
@@ -208,6 +222,8 @@ pub struct Woken {
 }
 
 /// Options of a [`Driver`].
+///
+/// See `examples/custom-store` for where it is used.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// What the store is called in errors: `Redis`.
@@ -319,6 +335,8 @@ impl fmt::Debug for Driver {
 }
 
 /// A driver for whoever must not keep it alive.
+///
+/// See `examples/custom-store` for where it is used.
 #[derive(Clone)]
 pub struct WeakDriver(Weak<Inner>);
 

@@ -8,6 +8,8 @@ use tokio::sync::oneshot;
 use crate::error::ConfigError;
 
 /// A tokio runtime: the caller's, or one thread of its own for a program that has none.
+///
+/// See [`locks::blocking`](crate#modules), which has one for programs without a runtime.
 #[derive(Clone, Debug)]
 pub struct Runtime {
     handle: Handle,

@@ -7,6 +7,8 @@ use crate::gate::{self, Change, Effect, Effects, Key, Ledger, Micros, Outcome, R
 /// Carries out the commands of a call on a gate that is at hand: what a [`Backend`](super::Backend) does in
 /// [`decide`](super::Backend::decide) once it has the gate to itself.
 ///
+/// `decide_blob`, which `examples/custom-store` uses, is the same for gates that are kept as one value.
+///
 /// `now` is the store's clock, unless the call says what time it is. `after` is called after each step, with whether nothing
 /// of the gate has to be kept.
 ///
