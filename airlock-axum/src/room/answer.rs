@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use airlock_core::{Door, Place, Reason};
+use airlock_core::{Door, Place};
 use airlock_tower::{Format, Problem};
 use axum::body::Body;
 use axum::response::Response;
@@ -25,7 +25,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(15);
 /// Why it is not let in.
 pub(super) enum Cause {
     /// It would have changed something, and was not sent on.
-    NotSent,
+    NotSent(Problem),
     Refused(Problem),
 }
 
@@ -62,8 +62,8 @@ impl Room {
                 let again = problem.retry_after().map_or(LOOK_AGAIN, |after| after.min(LOOK_AGAIN));
                 self.respond(parts, &problem, again, Says::Problem)
             }
-            Cause::NotSent => {
-                let problem = Problem::for_reason(Reason::Full).with_detail(&*self.options.words.not_sent);
+            Cause::NotSent(problem) => {
+                let problem = problem.with_detail(&*self.options.words.not_sent);
                 self.respond(parts, &problem, LOOK_AGAIN, Says::NotSent)
             }
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, UNIX_EPOCH};
 
-use airlock_core::{Admitted, Entered, Error, Permit, Place, Reason, Standing, Visitor};
+use airlock_core::{Admitted, Door, Entered, Error, Permit, Place, Reason, Standing, Visitor};
 use airlock_tower::{Name as _, NameError, Prefix, Problem, by_peer};
 use axum::response::Response;
 use http::HeaderValue;
@@ -57,9 +57,7 @@ impl Room {
     /// Decides at once, if that can be done without asking the store.
     pub(super) fn receive_now(&self, parts: &Parts) -> Option<Inside> {
         if self.options.bypass.as_ref().is_some_and(|bypass| bypass(parts)) {
-            // Handlers that want a permit have one.
-            let admitted = Admitted::new(Permit::unleased(self.airlock.clone()));
-            return Some(Inside { admitted, in_flight: None, cookies: Vec::new() });
+            return Some(self.past());
         }
         let pass = self.voucher(parts, Purpose::Pass)?;
         if pass.fence == 0 || self.is_over(&pass) {
@@ -68,6 +66,12 @@ impl Room {
         let now = self.options.clock.steady();
         let in_flight = self.passes.go(pass.visitor, pass.fence, now, self.airlock.evictions())?;
         Some(self.inside(&pass, Some(in_flight)))
+    }
+
+    /// Somebody who goes past the gate. Handlers that want a permit have one.
+    fn past(&self) -> Inside {
+        let admitted = Admitted::new(Permit::unleased(self.airlock.clone()));
+        Inside { admitted, in_flight: None, cookies: Vec::new() }
     }
 
     /// Decides.
@@ -89,10 +93,28 @@ impl Room {
             Asks::ToVisit => self.visit(parts, pass).await,
             Asks::ForLess => {
                 let detail = "Only who is inside gets this. Open a page of this site to get in, or into the line.";
-                self.refuse(parts, Cause::Refused(Problem::for_reason(Reason::Full).with_detail(detail)))
+                self.turn_away(parts, |problem| Cause::Refused(problem.with_detail(detail))).await
             }
-            Asks::ToChange => self.refuse(parts, Cause::NotSent),
+            Asks::ToChange => self.turn_away(parts, Cause::NotSent).await,
         }
+    }
+
+    /// Somebody who has no pass, and does not ask for what gives a place. Nobody is asked for it, so that how the switch stands
+    /// has to be looked at here.
+    async fn turn_away(&self, parts: &Parts, cause: impl FnOnce(Problem) -> Cause) -> Reception {
+        let problem = match self.door().await {
+            Ok(Door::Bypassed) => return Reception::Inside(Box::new(self.past())),
+            Ok(Door::Closed { because, reopens_in, .. }) => {
+                let problem = Problem::for_reason(Reason::Closed).while_closed(because.as_deref(), reopens_in);
+                match reopens_in {
+                    Some(after) => problem.with_retry_after(after),
+                    None => problem,
+                }
+            }
+            // Where that cannot be found out, there is no place either.
+            Ok(_) | Err(_) => Problem::for_reason(Reason::Full),
+        };
+        self.refuse(parts, cause(problem))
     }
 
     /// Somebody who wants to see a page, and has no good pass.

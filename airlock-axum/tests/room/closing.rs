@@ -1,6 +1,7 @@
 //! An operator who closes it, and opens it again.
 
 use airlock_axum::Switch;
+use http::Method;
 
 use crate::support::{Shop, secs};
 
@@ -32,12 +33,43 @@ async fn closed_it_says_why_and_when_it_reopens() {
     let problem = ada.get("/shop").await.json();
     assert_eq!((&problem["position"], &problem["reason"]), (&1.into(), &"We take <stock>.".into()));
     assert!(problem["reopens_in_ms"].is_u64(), "{problem}");
+    // Also whoever asks for what gives no place.
+    for (method, headers) in [
+        (Method::GET, &[("sec-fetch-mode", "cors")][..]),
+        (Method::HEAD, &[]),
+        (Method::POST, &[("accept", "application/json")]),
+    ] {
+        let reply = stranger.send(method, "/shop", headers).await;
+        reply.is_refused(503, "closed");
+        let after: u64 = reply.headers["retry-after"].to_str().expect("a number").parse().expect("a number");
+        assert!((590..=600).contains(&after), "{after}");
+    }
+    let page = stranger.send(Method::POST, "/shop", &[("accept", "text/html")]).await;
+    page.is_refused(503, "closed");
+    assert!(page.body.contains("This was not sent"), "{}", page.body);
     // Who is inside stays.
     inside.post("/shop").await.is_welcome();
     shop.airlock.switch(Switch::open()).await.expect("memory");
     shop.advance(secs(1));
     assert_eq!(ada.status().await["status"], "queued");
     assert_eq!(stranger.status().await["status"], "none");
+}
+
+#[tokio::test]
+async fn where_everybody_is_let_past_nobody_needs_a_pass() {
+    let shop = Shop::new(1);
+    let _inside = shop.inside().await;
+    let mut stranger = shop.browser();
+    stranger.post("/shop").await.is_refused(503, "full");
+    shop.airlock.switch(Switch::bypass()).await.expect("memory");
+    shop.advance(secs(1));
+    stranger.post("/shop").await.is_welcome();
+    stranger.send(Method::GET, "/shop", &[("sec-fetch-mode", "cors")]).await.is_welcome();
+    assert_eq!(stranger.send(Method::HEAD, "/shop", &[]).await.status, 200);
+    assert!(stranger.cookies.is_empty());
+    shop.airlock.switch(Switch::open()).await.expect("memory");
+    shop.advance(secs(1));
+    stranger.post("/shop").await.is_refused(503, "full");
 }
 
 #[tokio::test]
