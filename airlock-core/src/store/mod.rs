@@ -44,7 +44,7 @@ use crate::token::{Local, Token};
 
 /// A boxed future, as the `futures` crate names it.
 ///
-/// It is what methods of a [`Store`](crate::store::Store)'s [`Gates`](crate::store::Gates) answer.
+/// It is what methods of a [`Store`]'s [`Gates`] answer.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A place where gates live.

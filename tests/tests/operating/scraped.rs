@@ -4,9 +4,15 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::time::{Duration, Instant};
 
+use airlock_axum::{Airlock, AirlockLayer, Seal, metrics};
 use airlock_tests::flagship::{Flagship, PATIENCE};
 use airlock_tests::redis::Server;
-use http::Method;
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use http::{Method, Request, StatusCode};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use tower::ServiceExt as _;
 
 use crate::client::{Client, wait_for};
 
@@ -159,6 +165,24 @@ async fn in_shadow_mode_it_shows_who_would_have_been_refused() {
         assert_eq!((would("full"), would("unidentified")), (3.0, 1.0), "{store}: {scrape:#?}");
         holds.abort();
     }
+}
+
+/// The only one that records in this process.
+#[tokio::test]
+async fn who_is_shed_is_counted_unless_it_is_let_in_anyway() {
+    let recorder = PrometheusBuilder::new().set_buckets(&[1.0]).and_then(PrometheusBuilder::install_recorder);
+    let recorder = recorder.expect("there is no other");
+    let airlock = Airlock::builder("busy").seal(Seal::lock()).metrics().build().expect("a valid configuration");
+    let sheds = AirlockLayer::new(airlock).shed_when(|_| true);
+    for (layer, status) in [(sheds.clone(), StatusCode::SERVICE_UNAVAILABLE), (sheds.shadow(), StatusCode::OK)] {
+        let app = Router::new().route("/", get(|| async { "welcome" })).layer(layer);
+        let request = Request::get("/").body(Body::empty()).expect("a request");
+        assert_eq!(app.oneshot(request).await.expect("routers do not fail").status(), status);
+    }
+    metrics::publish();
+    let scrape = Scrape::read(&recorder.render());
+    assert_eq!(scrape.value("airlock_shed_total{airlock=busy}"), 1.0, "{scrape:#?}");
+    assert_eq!(scrape.value("airlock_would_refuse_total{airlock=busy,reason=shed}"), 1.0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
