@@ -494,6 +494,12 @@ impl ConfigError {
         ConfigError { field, problem: problem.into() }
     }
 
+    /// What is wrong with it.
+    #[cfg(feature = "config")]
+    pub(crate) fn problem(&self) -> &str {
+        &self.problem
+    }
+
     /// What the builder calls the option that is wrong.
     pub fn field(&self) -> &'static str {
         self.field

@@ -73,6 +73,9 @@ mod airlock;
 mod all;
 mod backoff;
 pub mod clock;
+#[cfg(feature = "config")]
+#[cfg_attr(docsrs, doc(cfg(feature = "config")))]
+pub mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod emergency;

@@ -8,7 +8,7 @@ use super::{Airlock, Inner};
 use crate::admission::{Admission, Fifo};
 use crate::emergency::{Emergency, Sources};
 use crate::error::ConfigError;
-use crate::gate::{OnReentry, Spec};
+use crate::gate::{OnReentry, Setting, Spec};
 use crate::line::Line;
 use crate::meter::AirlockMeter;
 use crate::name::{self, What};
@@ -36,12 +36,16 @@ pub struct Builder {
     health: (f64, Duration),
     observers: Vec<Arc<dyn Observer>>,
     emergency_file: Option<PathBuf>,
+    switched: Option<Setting>,
     notifier: Option<Arc<dyn Notifier>>,
     topic_prefix: Option<String>,
     counts: bool,
 }
 
 impl Builder {
+    /// Below which health nobody is let in, and for how long a report counts, by default.
+    pub(crate) const HEALTH: (f64, Duration) = (0.5, Duration::from_secs(10));
+
     pub(super) fn new(name: String) -> Self {
         Builder {
             name,
@@ -52,9 +56,10 @@ impl Builder {
             revision: 0,
             store: Arc::new(MemoryStore::new()),
             store_timeout: Duration::from_secs(1),
-            health: (0.5, Duration::from_secs(10)),
+            health: Builder::HEALTH,
             observers: Vec::new(),
             emergency_file: None,
+            switched: None,
             notifier: None,
             topic_prefix: None,
             counts: false,
@@ -126,6 +131,13 @@ impl Builder {
         self
     }
 
+    /// What a configuration says that this process is to go by: an [emergency](crate::emergency), as if the environment said it.
+    #[cfg(feature = "config")]
+    pub(crate) fn switched(mut self, setting: Setting) -> Self {
+        self.switched = Some(setting);
+        self
+    }
+
     /// Has whoever is away told that its turn has come. Nobody by default; the last one counts. See
     /// [`notifier`](crate::notifier).
     pub fn notifier(mut self, notifier: impl Notifier) -> Self {
@@ -191,7 +203,7 @@ impl Builder {
         let meter = if self.counts { AirlockMeter::of(&spec.name) } else { AirlockMeter::default() };
         let observers = Observers::new(spec.name.clone(), self.observers, courier, meter);
         let gates = self.store.open(&spec, &observers)?;
-        let sources = Sources::of_process();
+        let sources = Sources::of_process().or(self.switched);
         let emergency = Emergency::new(&sources, self.emergency_file, &spec.name, &gates, &observers)?;
         Ok(Airlock(Arc::new(Inner {
             spec,

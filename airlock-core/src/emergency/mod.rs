@@ -13,6 +13,8 @@
 //! | `AIRLOCK_SWITCH=closed` | for every airlock, when it is built |
 //! | a file, whose path is in `AIRLOCK_SWITCH_FILE`, or else given to [`Builder::emergency_file`](crate::Builder::emergency_file) | when it is built, and then about once a second |
 //!
+//! `switch` in a [configuration](crate#configuration) is the same, for its airlock, and counts for less than any of these.
+//!
 //! What is said is a state, and where that helps, why, after a colon: `closed: We are moving.` Of what applies to an airlock, the
 //! file comes before the environment, and in each its own name before what is said of all. A line of the file is a setting, for all
 //! airlocks, or a name, `=` and a setting:
@@ -70,6 +72,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 pub(crate) use sources::Sources;
+#[cfg(feature = "config")]
+pub(crate) use text::setting;
 use watch::Watched;
 
 use crate::error::{ConfigError, StoreError};
@@ -84,8 +88,8 @@ pub(crate) struct Emergency {
     airlock: Arc<str>,
     gates: Arc<dyn Gates>,
     observers: Observers,
-    /// What was said in the environment.
-    environment: Option<Setting>,
+    /// What was said when it was built, and by what.
+    said: Option<(Setting, &'static str)>,
     /// Which state is in force, as an index into `SwitchState::ALL`; or `NONE`. Who enters looks at no more than this, mostly.
     state: AtomicU8,
     in_force: Mutex<Option<Setting>>,
@@ -106,16 +110,16 @@ impl Emergency {
         gates: &Arc<dyn Gates>,
         observers: &Observers,
     ) -> Result<Option<Arc<Self>>, ConfigError> {
-        let environment = sources.setting(airlock)?;
+        let said = sources.setting(airlock)?;
         let watched = sources.file().or(file).map(Watched::open).transpose()?;
-        if environment.is_none() && watched.is_none() {
+        if said.is_none() && watched.is_none() {
             return Ok(None);
         }
         let emergency = Arc::new(Emergency {
             airlock: airlock.clone(),
             gates: gates.clone(),
             observers: observers.clone(),
-            environment,
+            said,
             state: AtomicU8::new(NONE),
             in_force: Mutex::default(),
             changes: Mutex::default(),
@@ -135,9 +139,9 @@ impl Emergency {
 
     /// What the file says from now on, if anything.
     fn goes_by(&self, file: Option<Setting>) {
-        let (said, by) = match (file, &self.environment) {
+        let (said, by) = match (file, &self.said) {
             (Some(file), _) => (Some(file), self.watched.as_ref().map(|watched| watched.path().display().to_string())),
-            (None, Some(environment)) => (Some(environment.clone()), Some("the environment".to_owned())),
+            (None, Some((said, by))) => (Some(said.clone()), Some((*by).to_owned())),
             (None, None) => (None, None),
         };
         let _changes = self.changes.lock();

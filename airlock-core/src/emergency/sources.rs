@@ -12,15 +12,20 @@ const ALL: &str = "AIRLOCK_SWITCH";
 /// Where the file is.
 const FILE: &str = "AIRLOCK_SWITCH_FILE";
 
-/// The environment.
-pub(crate) struct Sources(Box<Variables>);
+/// The environment, and what is said where it says nothing.
+pub(crate) struct Sources(Box<Variables>, Option<Setting>);
 
 type Variables = dyn Fn(&str) -> Option<OsString>;
 
 impl Sources {
     /// That of this process.
     pub(crate) fn of_process() -> Self {
-        Sources(Box::new(|name| std::env::var_os(name)))
+        Sources(Box::new(|name| std::env::var_os(name)), None)
+    }
+
+    /// Where the environment says nothing, that is said.
+    pub(crate) fn or(self, configured: Option<Setting>) -> Self {
+        Sources(self.0, configured)
     }
 
     /// The file that is looked at.
@@ -28,8 +33,8 @@ impl Sources {
         (self.0)(FILE).filter(|path| !path.is_empty()).map(PathBuf::from)
     }
 
-    /// What is said of an airlock.
-    pub(super) fn setting(&self, airlock: &str) -> Result<Option<Setting>, ConfigError> {
+    /// What is said of an airlock, and by what.
+    pub(super) fn setting(&self, airlock: &str) -> Result<Option<(Setting, &'static str)>, ConfigError> {
         let own = variable(airlock);
         // That is the path of the file: an airlock called `file` is switched there.
         let own = Some(own).filter(|own| own != FILE);
@@ -37,9 +42,10 @@ impl Sources {
             let Some(said) = (self.0)(variable).filter(|said| !said.is_empty()) else { continue };
             let problem = |problem: &str| ConfigError::new("emergency", format!("{variable}: {problem}"));
             let said = said.to_str().ok_or_else(|| problem("it is no UTF-8"))?;
-            return text::setting(said).map(Some).map_err(|wrong| problem(&wrong));
+            let setting = text::setting(said).map_err(|wrong| problem(&wrong))?;
+            return Ok(Some((setting, "the environment")));
         }
-        Ok(None)
+        Ok(self.1.clone().map(|setting| (setting, "the configuration")))
     }
 }
 
@@ -56,13 +62,16 @@ mod tests {
     use crate::gate::SwitchState;
 
     fn sources(variables: &'static [(&str, &str)]) -> Sources {
-        Sources(Box::new(|wanted| {
-            variables.iter().find(|(name, _)| *name == wanted).map(|(_, value)| OsString::from(value))
-        }))
+        Sources(
+            Box::new(|wanted| {
+                variables.iter().find(|(name, _)| *name == wanted).map(|(_, value)| OsString::from(value))
+            }),
+            None,
+        )
     }
 
     fn state(variables: &'static [(&str, &str)], airlock: &str) -> Option<SwitchState> {
-        sources(variables).setting(airlock).expect("it can be understood").map(|setting| setting.state)
+        sources(variables).setting(airlock).expect("it can be understood").map(|(setting, _)| setting.state)
     }
 
     #[test]

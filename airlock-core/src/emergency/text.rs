@@ -34,7 +34,7 @@ impl fmt::Display for Misunderstood {
 }
 
 /// A state, and perhaps a colon and a reason.
-pub(super) fn setting(text: &str) -> Result<Setting, String> {
+pub(crate) fn setting(text: &str) -> Result<Setting, String> {
     let (state, because) = match text.split_once(':') {
         Some((state, because)) => (state, Some(because.trim())),
         None => (text, None),

@@ -65,6 +65,18 @@ impl MercureNotifier {
         Ok(MercureNotifier { hub: Hub::new(hub)?, subscriber: publisher.clone(), publisher })
     }
 
+    /// Whether that can be a key, without repeating it.
+    #[cfg(feature = "config")]
+    pub(crate) fn check_key(field: &'static str, key: &str) -> Result<(), ConfigError> {
+        Key::new(field, key.as_bytes()).map(drop)
+    }
+
+    /// Whether that can be a hub.
+    #[cfg(feature = "config")]
+    pub(crate) fn check_hub(hub: &str) -> Result<(), ConfigError> {
+        Hub::new(hub).map(drop)
+    }
+
     /// Another key that the hub checks subscribers' tokens with, where it has two.
     ///
     /// # Errors

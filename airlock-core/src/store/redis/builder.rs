@@ -134,11 +134,7 @@ impl RedisStoreBuilder {
     ///
     /// As there, and when an option is out of bounds or there is no tokio runtime.
     pub async fn connect(self, url: &str) -> Result<RedisStore, ConfigError> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if self.prefix.is_empty() || self.prefix.len() > 64 || !self.prefix.chars().all(allowed) {
-            let problem = format!("`{}` is not 1 to 64 letters, digits, `-`, `_` and `.`", self.prefix.escape_debug());
-            return Err(ConfigError::new("prefix", problem));
-        }
+        self.check_prefix()?;
         let spans = [("connect_timeout", self.connect_timeout), ("call_timeout", self.call_timeout)];
         for (field, span) in spans {
             if span.is_zero() {
@@ -183,6 +179,26 @@ impl RedisStoreBuilder {
         tokio::spawn(listen(driver.downgrade(), changed, heard));
         link.first_try().await.map_err(|why| ConfigError::new("store", &*why))?;
         Ok(RedisStore { driver, prefix })
+    }
+}
+
+/// What can be known without a server.
+impl RedisStoreBuilder {
+    /// All that is wrong, at once.
+    #[cfg(feature = "config")]
+    pub(crate) fn problems(&self, url: &str) -> Vec<ConfigError> {
+        let client = client::open(url, self.tls.clone(), self.call_timeout).map(drop);
+        let node = self.node_id.as_deref().map_or(Ok(()), |name| node_id(name).map(drop));
+        [self.check_prefix(), node, client].into_iter().filter_map(Result::err).collect()
+    }
+
+    fn check_prefix(&self) -> Result<(), ConfigError> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if (1..=64).contains(&self.prefix.len()) && self.prefix.chars().all(allowed) {
+            return Ok(());
+        }
+        let problem = format!("`{}` is not 1 to 64 letters, digits, `-`, `_` and `.`", self.prefix.escape_debug());
+        Err(ConfigError::new("prefix", problem))
     }
 }
 

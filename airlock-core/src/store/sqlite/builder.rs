@@ -6,6 +6,8 @@ use super::backend::SqliteBackend;
 use super::database::{Database, Options};
 use super::worker::Worker;
 use crate::clock::TestClock;
+#[cfg(feature = "config")]
+use crate::error::ConfigError;
 use crate::error::StoreError;
 use crate::store::shared::{self, Driver, Runtime};
 
@@ -67,6 +69,12 @@ impl SqliteStoreBuilder {
     pub fn with_clock(mut self, clock: &TestClock, ask_every: Duration) -> Self {
         self.clock = Some((clock.clone(), ask_every));
         self
+    }
+
+    /// What can be known without a file.
+    #[cfg(feature = "config")]
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        self.database.check()
     }
 
     /// The file of that path. See [`SqliteStore::open`].
