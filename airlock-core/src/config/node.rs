@@ -65,11 +65,12 @@ impl Node {
         }
     }
 
-    /// What it is, for whoever expected something else. A secret is not repeated.
+    /// What it is, for whoever expected something else. Of a secret it says no more than that.
     pub(super) fn found(&self, secret: bool) -> String {
         match &self.value {
             Value::Table(_) => "a table".to_owned(),
-            Value::Text(_) | Value::Whole(_) | Value::Number(_) if secret => "something else".to_owned(),
+            Value::Text(_) if secret => "a text".to_owned(),
+            Value::Whole(_) | Value::Number(_) if secret => "a number".to_owned(),
             Value::Text(text) => text.shown(),
             Value::Whole(whole) => whole.to_string(),
             Value::Number(number) => format!("{number:?}"),
