@@ -75,6 +75,7 @@ pub use room::{
     feature = "blocking",
     feature = "sqlite",
     feature = "waiting-room",
+    feature = "config",
     feature = "mercure",
     feature = "metrics"
 ))]
