@@ -4,6 +4,8 @@ use super::node::shortened;
 use super::suggest::did_you_mean;
 
 /// There is no airlock of that name, or not one alone.
+///
+/// See [`Airlocks::named`](super::Airlocks::named) for where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoSuchAirlock(String);
 

@@ -256,6 +256,8 @@ impl fmt::Debug for Airlocks {
 }
 
 /// The airlocks of an [`Airlocks`], by name.
+///
+/// See [`Airlocks::iter`].
 #[derive(Clone)]
 pub struct Iter<'a>(btree_map::Values<'a, String, Airlock>);
 

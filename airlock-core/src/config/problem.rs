@@ -90,6 +90,8 @@ impl fmt::Display for Problems {
 impl std::error::Error for Problems {}
 
 /// One thing that is wrong with a configuration.
+///
+/// See [`Problems`] for an example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     file: Option<Arc<str>>,

@@ -97,6 +97,7 @@ impl<'a> Section<'a> {
     }
 
     /// A text that is repeated nowhere.
+    #[cfg(any(feature = "redis", feature = "mercure"))]
     pub(super) fn secret(&mut self, key: &'static str, what: &str) -> Option<&'a str> {
         self.text_or_secret(key, what, true)
     }
@@ -162,6 +163,7 @@ impl<'a> Section<'a> {
         number
     }
 
+    #[cfg(any(feature = "redis", feature = "sqlite"))]
     pub(super) fn flag(&mut self, key: &'static str) -> Option<bool> {
         let node = self.node(key)?;
         let flag = match &node.value {

@@ -15,6 +15,8 @@ use super::problem::{Place, Problem};
 const MOST_BYTES: usize = 1 << 20;
 
 /// How a configuration is written.
+///
+/// See the [module](crate::config) for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Format {

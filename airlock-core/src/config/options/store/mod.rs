@@ -69,6 +69,10 @@ pub(in crate::config) fn read(store: Section<'_>) -> Option<Plan> {
 
 type Opening = BoxFuture<'static, Result<Opened, Trouble>>;
 
+#[cfg_attr(
+    not(any(feature = "redis", feature = "sqlite", all(feature = "file", unix))),
+    expect(clippy::needless_pass_by_ref_mut, reason = "memory has nothing to ask it for")
+)]
 fn opening(kind: Kind, section: &mut Section<'_>) -> Option<Opening> {
     match kind {
         Kind::Memory => Some(memory().opening),
@@ -99,16 +103,16 @@ impl Opened {
     }
 }
 
-#[cfg(any(feature = "redis", feature = "sqlite"))]
 /// How often a process may ask again, as all stores have it that several processes share.
+#[cfg(any(feature = "redis", feature = "sqlite"))]
 fn re_ask(section: &mut Section<'_>) -> Option<std::time::Duration> {
     use std::time::Duration;
     let fits = |time| (Duration::from_millis(10)..=Duration::from_secs(3600)).contains(&time);
     section.time_if("re_ask", "between 10 ms and an hour", fits)
 }
 
-#[cfg(any(feature = "sqlite", all(feature = "file", unix)))]
 /// Where a store is on the disk.
+#[cfg(any(feature = "sqlite", all(feature = "file", unix)))]
 fn path(section: &mut Section<'_>) -> Option<std::path::PathBuf> {
     let path = section.text("path", "a path");
     let path = section.required("path", "where it is", path)?;
