@@ -5,3 +5,4 @@ mod frames;
 pub mod paired;
 pub mod proxy;
 pub mod redis;
+pub mod scratch;

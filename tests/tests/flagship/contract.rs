@@ -1,11 +1,11 @@
 //! What the shop answers to each kind of request of each kind of visitor, on each store.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use airlock_tests::flagship::Flagship;
 use airlock_tests::redis::Server;
+use airlock_tests::scratch::Scratch;
 use http::Method;
 use serde_json::Value;
 
@@ -71,16 +71,23 @@ const OTHERS: &[(&str, Headers, bool)] = &[
     ("DELETE", &[], false),
 ];
 
+/// What a store is on.
+#[derive(Default)]
+struct Ground {
+    _redis: Option<Server>,
+    _folder: Option<Scratch>,
+}
+
 /// A server on each kind of store, with what it needs.
-fn shops(options: &[&str]) -> Vec<(&'static str, Flagship, Option<Server>)> {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let redis = Server::start();
-    let url = redis.url();
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let database = std::env::temp_dir().join(format!("airlock-contract-{}-{number}.db", std::process::id()));
-    let sqlite = format!("sqlite:{}", database.display());
+fn shops(options: &[&str]) -> Vec<(&'static str, Flagship, Ground)> {
+    let (redis, folder) = (Server::start(), Scratch::new());
+    let (url, sqlite) = (redis.url(), format!("sqlite:{}", folder.join("airlock.db").display()));
     let start = |store: &str| Flagship::start(&[options, &["--store", store]].concat());
-    vec![("memory", start("memory"), None), ("Redis", start(&url), Some(redis)), ("SQLite", start(&sqlite), None)]
+    vec![
+        ("memory", start("memory"), Ground::default()),
+        ("Redis", start(&url), Ground { _redis: Some(redis), _folder: None }),
+        ("SQLite", start(&sqlite), Ground { _redis: None, _folder: Some(folder) }),
+    ]
 }
 
 /// The full shop: somebody inside, and somebody in line.
@@ -158,7 +165,7 @@ impl Reply {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn visits_without_a_pass_get_a_place_each() {
-    for (store, server, _redis) in shops(&["--active-users", "1", "--per-address", "1000"]) {
+    for (store, server, _ground) in shops(&["--active-users", "1", "--per-address", "1000"]) {
         let (_inside, mut queued) = filled(&server).await;
         for (number, (headers, page)) in (2..).zip(VISITS) {
             let what = format!("{store}: {headers:?}");
@@ -183,7 +190,7 @@ async fn visits_without_a_pass_get_a_place_each() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_else_without_a_pass_gets_none() {
-    for (store, server, _redis) in shops(&["--active-users", "2"]) {
+    for (store, server, _ground) in shops(&["--active-users", "2"]) {
         let (mut inside, mut queued) = {
             // There is room for one more.
             let (mut inside, other) = (Visitor::of(&server), Visitor::of(&server));
@@ -225,7 +232,7 @@ async fn everything_else_without_a_pass_gets_none() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_status_is_as_it_stands_and_makes_no_place() {
-    for (store, server, _redis) in shops(&["--active-users", "1"]) {
+    for (store, server, _ground) in shops(&["--active-users", "1"]) {
         let (mut inside, mut queued) = filled(&server).await;
         for headers in [&[][..], BROWSER, &[("accept", "text/html")], &[("sec-fetch-mode", "cors")]] {
             for (visitor, is) in
@@ -265,7 +272,7 @@ async fn the_status_is_as_it_stands_and_makes_no_place() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn claims_and_leaves_are_for_pages_of_this_host() {
-    for (store, server, _redis) in shops(&["--active-users", "1"]) {
+    for (store, server, _ground) in shops(&["--active-users", "1"]) {
         let (mut inside, mut queued) = filled(&server).await;
         let own = format!("http://{}", server.address());
         let same = ("sec-fetch-site", "same-origin");
@@ -341,7 +348,7 @@ async fn claims_and_leaves_are_for_pages_of_this_host() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_tell_the_present_state_for_a_minute() {
     let mut minutes = Vec::new();
-    for (store, server, redis) in shops(&["--active-users", "1"]) {
+    for (store, server, ground) in shops(&["--active-users", "1"]) {
         let (inside, queued) = filled(&server).await;
         let started = Instant::now();
         let mut first = Stream::open(&server, &queued, "last-event-id: 41\r\n").await;
@@ -374,7 +381,7 @@ async fn events_tell_the_present_state_for_a_minute() {
             drop((second, hers));
             let mut queued = queued;
             assert_eq!(queued.status().await["position"], 1, "{store}");
-            drop((server, redis));
+            drop((server, ground));
         }));
     }
     for minute in minutes {

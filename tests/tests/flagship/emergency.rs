@@ -2,10 +2,10 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use airlock_tests::flagship::{Flagship, PATIENCE};
+use airlock_tests::scratch::Scratch;
 
 use crate::client::{Client, Reply};
 
@@ -65,10 +65,9 @@ async fn the_environment_lets_everybody_into_the_waiting_room() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_is_obeyed_while_it_runs() {
-    let path: PathBuf = std::env::temp_dir().join(format!("airlock-emergency-{}", std::process::id()));
-    let new = path.with_extension("new");
+    let folder = Scratch::new();
+    let (path, new) = (folder.join("switch"), folder.join("switch.new"));
     let say = |text: &str| fs::write(&new, text).and_then(|()| fs::rename(&new, &path)).expect("it can be written");
-    let _ = fs::remove_file(&path);
     let server = Flagship::start_in(&AWAY, &[("AIRLOCK_SWITCH_FILE", path.as_os_str())]);
     let client = Client::of(&server);
     client.post("/shared", &[]).await.is_refused(503, "unavailable");

@@ -112,6 +112,7 @@ fn its_help_names_every_option() {
         "--active-users",
         "--session",
         "--per-address",
+        "--shadow",
         "--help",
         "--version",
     ];

@@ -1,40 +1,20 @@
 //! Copies on one machine that share a file or a folder share limits and lines.
 
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use airlock_tests::flagship::{Flagship, PATIENCE};
+use airlock_tests::scratch::Scratch;
 use http::{Method, StatusCode};
 
 use crate::client::{Client, wait_for};
 use crate::crowd::{all_done, most_at_once};
 
-/// A folder of a test's own.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("airlock-flagship-{}-{number}", std::process::id()));
-        std::fs::create_dir(&path).expect("there is room for a folder");
-        Folder(path)
-    }
-
-    fn sqlite(&self) -> String {
-        format!("sqlite:{}", self.0.join("airlock.db").display())
-    }
-
-    fn file(&self) -> String {
-        format!("file:{}", self.0.join("gates").display())
-    }
+fn sqlite(folder: &Scratch) -> String {
+    format!("sqlite:{}", folder.join("airlock.db").display())
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+fn file(folder: &Scratch) -> String {
+    format!("file:{}", folder.join("gates").display())
 }
 
 fn copies(count: usize, store: &str, options: &[&str]) -> Vec<Flagship> {
@@ -70,26 +50,26 @@ async fn outlive_each_other(store: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn copies_share_one_limit_in_a_database() {
-    let folder = Folder::new();
-    share_one_limit(&folder.sqlite()).await;
+    let folder = Scratch::new();
+    share_one_limit(&sqlite(&folder)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn copies_share_one_limit_in_a_folder() {
-    let folder = Folder::new();
-    share_one_limit(&folder.file()).await;
+    let folder = Scratch::new();
+    share_one_limit(&file(&folder)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn copies_in_a_database_outlive_each_other() {
-    let folder = Folder::new();
-    outlive_each_other(&folder.sqlite()).await;
+    let folder = Scratch::new();
+    outlive_each_other(&sqlite(&folder)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn copies_in_a_folder_outlive_each_other() {
-    let folder = Folder::new();
-    outlive_each_other(&folder.file()).await;
+    let folder = Scratch::new();
+    outlive_each_other(&file(&folder)).await;
 }
 
 /// All of its processes gone, it is decided by what they have left.
@@ -101,33 +81,36 @@ async fn are_there_after_a_restart(store: &str) {
     first[0].signal("KILL");
     holds.abort();
     drop(first);
-    let second = copies(1, store, &options);
-    let client = Client::of(&second[0]);
+    let mut second = copies(1, store, &options).remove(0);
+    let client = Client::of(&second);
     let started = Instant::now();
     // Its place is held until its lease is over, which nobody renews any more.
     client.post("/shared", &[]).await.is_refused(503, "full");
-    while client.post("/shared?ms=1", &[]).await.said() == Some("full") {
+    let admitted = loop {
+        let reply = client.post("/shared?ms=1", &[]).await;
+        if reply.said() != Some("full") {
+            break reply;
+        }
         assert!(started.elapsed() < PATIENCE, "it is held for ever");
         tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let fence = client.post("/shared", &[]).await.fence();
+    };
     // Whoever stops in an orderly way leaves nothing behind, and numbers go on.
-    second[0].signal("TERM");
-    drop(second);
+    second.signal("TERM");
+    second.wait();
     let third = copies(1, store, &options);
-    assert!(Client::of(&third[0]).post("/shared", &[]).await.fence() > fence);
+    assert!(Client::of(&third[0]).post("/shared", &[]).await.fence() > admitted.fence());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn places_in_a_database_are_there_after_a_restart() {
-    let folder = Folder::new();
-    are_there_after_a_restart(&folder.sqlite()).await;
+    let folder = Scratch::new();
+    are_there_after_a_restart(&sqlite(&folder)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn places_in_a_folder_are_there_after_a_restart() {
-    let folder = Folder::new();
-    are_there_after_a_restart(&folder.file()).await;
+    let folder = Scratch::new();
+    are_there_after_a_restart(&file(&folder)).await;
 }
 
 /// While somebody else keeps the store locked, this process decides by itself; and by the store again afterwards.
@@ -155,9 +138,9 @@ async fn fail_over_and_back<L>(store: &str, lock: impl FnOnce() -> L) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_is_locked_is_an_outage() {
-    let folder = Folder::new();
-    fail_over_and_back(&folder.sqlite(), || {
-        let other = rusqlite::Connection::open(folder.0.join("airlock.db")).expect("it is there");
+    let folder = Scratch::new();
+    fail_over_and_back(&sqlite(&folder), || {
+        let other = rusqlite::Connection::open(folder.join("airlock.db")).expect("it is there");
         other.execute_batch("BEGIN EXCLUSIVE").expect("it is free now and then");
         other
     })
@@ -166,10 +149,10 @@ async fn a_database_that_is_locked_is_an_outage() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_folder_that_is_locked_is_an_outage() {
-    let folder = Folder::new();
-    fail_over_and_back(&folder.file(), || {
+    let folder = Scratch::new();
+    fail_over_and_back(&file(&folder), || {
         let files =
-            std::fs::read_dir(folder.0.join("gates")).expect("it is there").map(|entry| entry.expect("it is there"));
+            std::fs::read_dir(folder.join("gates")).expect("it is there").map(|entry| entry.expect("it is there"));
         let locks = files.filter(|entry| entry.file_name().to_string_lossy().starts_with("lock-"));
         let lock = |entry: std::fs::DirEntry| {
             let file = std::fs::File::open(entry.path()).expect("it can be read");

@@ -1,13 +1,12 @@
 //! Where gates are kept.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use airlock_axum::store::{FileStore, RedisStore, SqliteStore, Store};
 use airlock_axum::{Airlock, Seal};
 use airlock_tests::redis::Server;
+use airlock_tests::scratch::Scratch;
 
 /// How long a lease lasts, and a node that is configured otherwise is heeded.
 pub(crate) const TTL: Duration = Duration::from_secs(2);
@@ -16,13 +15,13 @@ pub(crate) const TTL: Duration = Duration::from_secs(2);
 pub(crate) struct Place {
     pub(crate) url: String,
     _server: Option<Server>,
-    folder: Option<PathBuf>,
+    _folder: Option<Scratch>,
 }
 
 impl Place {
     pub(crate) fn redis() -> Self {
         let server = Server::start();
-        Place { url: server.url(), _server: Some(server), folder: None }
+        Place { url: server.url(), _server: Some(server), _folder: None }
     }
 
     pub(crate) fn sqlite() -> Self {
@@ -34,19 +33,8 @@ impl Place {
     }
 
     fn in_folder(scheme: &str) -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("airlock-operating-{}-{number}", std::process::id()));
-        std::fs::create_dir(&folder).expect("there is room for a folder");
-        Place { url: format!("{scheme}:{}", folder.join("gates").display()), _server: None, folder: Some(folder) }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Some(folder) = &self.folder {
-            let _ = std::fs::remove_dir_all(folder);
-        }
+        let folder = Scratch::new();
+        Place { url: format!("{scheme}:{}", folder.join("gates").display()), _server: None, _folder: Some(folder) }
     }
 }
 
