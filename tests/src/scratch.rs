@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A folder that is gone with this. It is in memory where there is such a place: most rules are not about a disk, which
 /// may stall for seconds while something else writes much.
+#[derive(Debug)]
 pub struct Scratch(PathBuf);
 
 impl Scratch {
