@@ -94,11 +94,16 @@ async fn are_there_after_a_restart(store: &str) {
         assert!(started.elapsed() < PATIENCE, "it is held for ever");
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
-    // Whoever stops in an orderly way leaves nothing behind, and numbers go on.
+    // Whoever stops in an orderly way ends what it has begun, leaves nothing behind, and numbers go on.
+    let works = client.send(Method::POST, "/shared?ms=300", &[]);
+    wait_for(&second, "admitted", 2);
     second.signal("TERM");
-    second.wait();
+    assert!(second.wait().success());
+    let worked = works.await.expect("no panic");
+    assert!(worked.fence() > admitted.fence());
+
     let third = copies(1, store, &options);
-    assert!(Client::of(&third[0]).post("/shared", &[]).await.fence() > admitted.fence());
+    assert!(Client::of(&third[0]).post("/shared", &[]).await.fence() > worked.fence());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
